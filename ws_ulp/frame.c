@@ -6,8 +6,6 @@
 #define LEN_16	126
 #define LEN_64	127
 
-#define KEY_SIZE	4
-
 static unsigned int ext_len_size(u8 code)
 {
 	if (code < LEN_16)
@@ -72,20 +70,17 @@ bool ws_hdr_parse(struct ws_hdr *h, const u8 *p, size_t n)
 	code = p[1] & WS_B1_LEN;
 	ext = ext_len_size(code);
 	h->masked = p[1] & WS_B1_MASK;
-	h->size += ext + (h->masked ? KEY_SIZE : 0);
-	if (!ext)
-		h->len = code;
-	if (n < h->size) {
-		h->have = n;
+	h->size += ext + (h->masked ? WS_KEY_SIZE : 0);
+	h->have = n < h->size ? n : h->size;
+	if (n < WS_HDR_MIN + ext)
 		return false;
-	}
 
-	h->have = h->size;
-	if (ext)
-		h->len = load_be(p + WS_HDR_MIN, ext);
+	h->len = ext ? load_be(p + WS_HDR_MIN, ext) : code;
 	h->minimal = len_is_minimal(h->len, code);
+	if (n < h->size)
+		return false;
 	if (h->masked)
-		memcpy(&h->key, p + WS_HDR_MIN + ext, KEY_SIZE);
+		memcpy(&h->key, p + WS_HDR_MIN + ext, WS_KEY_SIZE);
 	return true;
 }
 
@@ -112,6 +107,6 @@ unsigned int ws_hdr_build(u8 *out, u8 b0, u64 len, const u32 *key)
 	store_be(out + WS_HDR_MIN, len, ext);
 	if (!key)
 		return WS_HDR_MIN + ext;
-	memcpy(out + WS_HDR_MIN + ext, key, KEY_SIZE);
-	return WS_HDR_MIN + ext + KEY_SIZE;
+	memcpy(out + WS_HDR_MIN + ext, key, WS_KEY_SIZE);
+	return WS_HDR_MIN + ext + WS_KEY_SIZE;
 }

@@ -10,6 +10,7 @@
 
 #define WS_HDR_MIN	2
 #define WS_HDR_MAX	14
+#define WS_KEY_SIZE	4
 #define WS_CTRL_MAX	125	/* payload of a control frame, section 5.5 */
 
 #define WS_B0_FIN	0x80
@@ -25,9 +26,9 @@
  * @masked: the mask bit
  * @minimal: @len has its shortest encoding and its top bit is clear
  * @size: bytes of the header itself, 2 to 14
- * @have: bytes that the parser has seen, at most @size: with 1 only @b0 is
- *	known; with less than @size everything but @key, @len of an extended
- *	length and @minimal is
+ * @have: bytes that the parser has seen, at most @size: from 1 on @b0 is
+ *	known, from 2 on @masked and @size, once ws_hdr_len_known() also @len
+ *	and @minimal, with @size all; what is not known is 0
  */
 struct ws_hdr {
 	u64	len;
@@ -47,6 +48,17 @@ static inline u8 ws_hdr_opcode(const struct ws_hdr *h)
 static inline bool ws_hdr_fin(const struct ws_hdr *h)
 {
 	return h->b0 & WS_B0_FIN;
+}
+
+/* Bytes up to the end of the length, where the key begins if there is one. */
+static inline unsigned int ws_hdr_len_end(const struct ws_hdr *h)
+{
+	return h->size - (h->masked ? WS_KEY_SIZE : 0);
+}
+
+static inline bool ws_hdr_len_known(const struct ws_hdr *h)
+{
+	return h->have >= ws_hdr_len_end(h);
 }
 
 static inline bool ws_opcode_is_ctrl(u8 opcode)

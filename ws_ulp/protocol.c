@@ -19,12 +19,6 @@ static bool opcode_known(const struct ws_rules *r, u8 opcode)
 	return !(unknown >> opcode & 1);
 }
 
-/* Is the length one of those that follow the first two bytes? */
-static bool len_is_extended(const struct ws_hdr *h)
-{
-	return h->size - (h->masked ? 4 : 0) > WS_HDR_MIN;
-}
-
 static bool b0_ok(const struct ws_rules *r, const struct ws_msg *m,
 		  const struct ws_hdr *h)
 {
@@ -52,7 +46,8 @@ static bool b1_ok(const struct ws_rules *r, const struct ws_hdr *h)
 	if (h->masked != r->masked)
 		return false;
 	/* 5.5: control frames "MUST have a payload length of 125 bytes or less" */
-	return !ws_opcode_is_ctrl(ws_hdr_opcode(h)) || !len_is_extended(h);
+	return !ws_opcode_is_ctrl(ws_hdr_opcode(h)) ||
+	       ws_hdr_len_end(h) == WS_HDR_MIN;
 }
 
 /* 7.4.1: 1009, "a message that is too big for it to process" (also 10.4) */
@@ -79,9 +74,10 @@ static bool limits_ok(const struct ws_rules *r, const struct ws_msg *m,
  * @m: the message that it is in the middle of; not changed
  * @h: header from ws_hdr_parse(), whole or not
  *
- * A header that is not yet whole is judged by the bytes that there are. A
- * verdict never changes with further bytes, so that it does not depend on how
- * the stream was cut: 1009 waits until 1002 is ruled out.
+ * A header that is not yet whole is judged by the bytes that there are, and
+ * the last of its length settles it: the key is not waited for. A verdict never
+ * changes with further bytes, so that it does not depend on how the stream was
+ * cut: 1009 waits until 1002 is ruled out.
  *
  * Return: 0, or the Close code to fail the connection with:
  * %WS_CODE_PROTOCOL or %WS_CODE_TOO_BIG (RFC 6455 sections 5.1, 5.2, 5.4, 5.5
@@ -90,8 +86,6 @@ static bool limits_ok(const struct ws_rules *r, const struct ws_msg *m,
 u16 ws_rules_check(const struct ws_rules *r, const struct ws_msg *m,
 		   const struct ws_hdr *h)
 {
-	bool whole = h->have == h->size;
-
 	if (!h->have)
 		return 0;
 	if (!b0_ok(r, m, h))
@@ -100,10 +94,10 @@ u16 ws_rules_check(const struct ws_rules *r, const struct ws_msg *m,
 		return 0;
 	if (!b1_ok(r, h))
 		return WS_CODE_PROTOCOL;
-	if (!whole && len_is_extended(h))
+	if (!ws_hdr_len_known(h))
 		return 0;
 	/* 5.2: the shortest encoding of the length, its top bit 0 */
-	if (whole && !h->minimal)
+	if (!h->minimal)
 		return WS_CODE_PROTOCOL;
 	return limits_ok(r, m, h) ? 0 : WS_CODE_TOO_BIG;
 }

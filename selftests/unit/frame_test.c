@@ -165,6 +165,10 @@ static void parse_prefixes(const u8 *p, size_t n, const struct ws_hdr *want)
 		CHECK_EQ(h.b0, want->b0);
 		CHECK_EQ(h.masked, want->masked);
 		CHECK_EQ(h.size, n);
+		CHECK_EQ(ws_hdr_len_end(&h), n - (want->masked ? 4 : 0));
+		CHECK_EQ(ws_hdr_len_known(&h), have >= ws_hdr_len_end(&h));
+		CHECK_EQ(h.len, ws_hdr_len_known(&h) ? want->len : 0);
+		CHECK_EQ(h.minimal, ws_hdr_len_known(&h) && want->minimal);
 	}
 	for (have = n; have <= n + 3; have++) {
 		CHECK(parse(&h, p, have), "not whole after %zu", have);

@@ -258,6 +258,8 @@ TEST(length_not_minimal, "RFC 6455 5.2")
 	CHECK_EQ(check(&client, &none, hdr_of(TEXT, 0, 65535, 8, 14)), 1002);
 	CHECK_EQ(check(&client, &none, hdr_of(TEXT, 0, 65536, 8, 14)), 0);
 	CHECK_EQ(check(&server, &none, hdr_of(TEXT, 1, 65535, 8, 14)), 1002);
+	CHECK_EQ(check(&server, &none, hdr_of(TEXT, 1, 65535, 8, 10)), 1002);
+	CHECK_EQ(check(&server, &none, hdr_of(TEXT, 1, 65535, 8, 9)), 0);
 }
 
 TEST(length_top_bit, "RFC 6455 5.2")
@@ -288,6 +290,10 @@ TEST(frame_too_big_before_key, "RFC 6455 7.4.1, 10.4")
 
 	CHECK_EQ(check(&r, &none, hdr_of(TEXT, 1, 101, 0, 2)), 1009);
 	CHECK_EQ(check(&r, &none, hdr_of(TEXT, 1, 100, 0, 2)), 0);
+	CHECK_EQ(check(&r, &none, hdr_of(TEXT, 1, 500, 2, 3)), 0);
+	CHECK_EQ(check(&r, &none, hdr_of(TEXT, 1, 500, 2, 4)), 1009);
+	CHECK_EQ(check(&r, &none, hdr_of(TEXT, 1, 1 << 20, 8, 9)), 0);
+	CHECK_EQ(check(&r, &none, hdr_of(TEXT, 1, 1 << 20, 8, 10)), 1009);
 }
 
 TEST(control_frame_has_no_limit, "RFC 6455 5.5")

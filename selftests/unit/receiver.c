@@ -83,7 +83,7 @@ static void end_ctrl(struct rx *rx)
 	if (ws_hdr_opcode(&rx->h) == CLOSE) {
 		rx->fail = ws_close_parse(rx->ctrl, rx->ctrl_len,
 					  &rx->close_code);
-		rx->closed = !rx->fail;
+		rx->closed = true;
 		if (rx->fail)
 			return;
 	}

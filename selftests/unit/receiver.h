@@ -26,7 +26,7 @@ struct rx_entry {
  * @rules: set by the caller
  * @utf8: check text; set by the caller
  * @fail: Close code that the connection was failed with, or 0
- * @closed: a good Close came
+ * @closed: a Close came; with @fail a bad one
  * @close_code: its code
  * @log: entries of finished messages and control frames
  * @log_len: bytes in @log

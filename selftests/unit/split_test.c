@@ -212,9 +212,8 @@ static size_t put_header(u8 *out, const struct frame *f, bool masked)
 }
 
 /*
- * The byte, counted from the frame's first, with which it must fail. Limits
- * and lengths are known before the key; a longer length is judged with the
- * whole header only.
+ * The byte, counted from the frame's first, with which it must fail: the
+ * header is @hdr bytes without the key and @whole_hdr with it.
  */
 static size_t fail_offset(const struct frame *f, size_t hdr, size_t whole_hdr)
 {
@@ -224,7 +223,7 @@ static size_t fail_offset(const struct frame *f, size_t hdr, size_t whole_hdr)
 	case AT_B1:
 		return 2;
 	case AT_LEN:
-		return hdr == 2 ? 2 : whole_hdr;
+		return hdr;
 	case AT_BYTE:
 		return whole_hdr + f->at + 1;
 	default:
@@ -278,7 +277,7 @@ static void expect_close(struct rx *want, const struct frame *f)
 {
 	want->close_code = f->n < 2 ? 1005 : payload_byte(f, 0) << 8 |
 					     payload_byte(f, 1);
-	want->closed = !f->bad;
+	want->closed = true;
 }
 
 static void expect(struct rx *want, const struct frame *f)
