@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What the scripts of the test machine share. Sourced, never run.
+
+export LC_ALL=C
+vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$vm/../.." && pwd)
+cache=${WS_ULP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ws_ulp}
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() { say "$@"; exit 1; }
+
+# The roots belong to root, whoever builds them.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo -- "$@"
+	fi
+}
+
+# A half-built root has no mounts left in it, but a mistake here would be dear.
+remove() { as_root rm -rf --one-file-system -- "$@"; }
+
+# hash: the first digits are enough for a name
+short_hash() { sha256sum | cut -c1-12; }
+
+# manifest DIR: of a directory in the cache, all but the contents of its files
+manifest() {
+	(cd "$1" && as_root find . -mindepth 1 -mount ! -path ./manifest \
+		-printf '%P %y %s %U %Ts\n' | sort | sha256sum)
+}
+
+# intact DIR [quick]: was it finished, and is it still what it was?
+intact() {
+	[ -s "$1/manifest" ] || return 1
+	[ -n "${2-}" ] || [ "$(manifest "$1")" = "$(cat "$1/manifest")" ]
+}
+
+# publish WORK DIR: what is in the cache under its final name is complete
+publish() {
+	manifest "$1" >"$1.manifest"
+	mv "$1.manifest" "$1/manifest"
+	remove "$2"
+	mv "$1" "$2"
+}
+
+# The manifest's age says when a directory was last asked for.
+forget_old() {
+	local old
+
+	find "$cache" -mindepth 2 -maxdepth 2 -name manifest -mtime +30 |
+	while read -r old; do
+		remove "${old%/manifest}"
+	done
+}
