@@ -72,6 +72,7 @@ TEST(rfc_example, "RFC 6455 5.7")
 TEST(tunnel_examples, "RFC 6455 5.3")
 {
 	u8 a[6] = { 0xdf, 0xd5, 0xde, 0x29, 0x36, 0xd7 };
+	u8 c[8] = { 0x41, 0x73, 0x00, 0x0b, 0x70, 0x73, 0x6e, 0x45 };
 	u8 b[6] = { 0xfb, 0xf3, 0x67, 0x75, 0xfc, 0xc4 };
 	u32 key;
 
@@ -81,6 +82,9 @@ TEST(tunnel_examples, "RFC 6455 5.3")
 	memcpy(&key, "\xbd\x94\x2a\x31", 4);
 	ws_mask(b, sizeof(b), key);
 	CHECK(!memcmp(b, "FgMDAP", 6), "base64");
+	memcpy(&key, "\x12\x34\x56\x78", 4);
+	ws_mask(c, sizeof(c), key);
+	CHECK(!memcmp(c, "SGVsbG8=", 8), "base64 with padding");
 }
 
 TEST(turn_moves_the_key, "RFC 6455 5.3")
