@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * shutdown() and close(). close() gives the descriptor back at once; the
+ * kernel keeps the TCP socket, sends Close behind what was accepted, throws
+ * away what still arrives and closes TCP when the handshake is complete.
+ *
+ * TCP and kernel TLS need a struct socket for that (an orphan gets no
+ * callbacks and cannot send), so the sock moves to one of our own.
+ */
+#include <linux/net.h>
+#include <linux/sched/signal.h>
+#include <linux/workqueue.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "trace.h"
+#include "ws.h"
+
+static struct workqueue_struct *wq;
+
+/**
+ * ws_queue_work() - have ws_work() run for this context
+ * @ctx: context
+ *
+ * Context: socket lock held, any context. The work holds a reference.
+ */
+void ws_queue_work(struct ws_ctx *ctx)
+{
+	if (ws_is(ctx, WS_F_GONE))
+		return;
+	sock_hold(ctx->sk);
+	if (!queue_work(wq, &ctx->work))
+		__sock_put(ctx->sk);
+}
+
+/**
+ * ws_close_done() - may TCP be closed now
+ * @ctx: context after close()
+ *
+ * Context: socket lock held, any context.
+ */
+bool ws_close_done(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+	const struct ws_net *wn = ws_net(sock_net(sk));
+
+	if (sk->sk_state == TCP_CLOSE || sk->sk_err ||
+	    ws_is(ctx, WS_F_EXPIRED) ||
+	    ctx->discarded > READ_ONCE(wn->close_discard))
+		return true;
+	if (!ws_is(ctx, WS_F_CLOSE_SENT) || ctx->wait.len)
+		return false;
+	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		return true;
+	return ws_is(ctx, WS_F_CLOSE_RCVD) && !ws_is(ctx, WS_F_CLIENT);
+}
+
+static void close_begin(struct ws_ctx *ctx)
+{
+	ctx->flags |= WS_F_RX_SHUT | WS_F_TX_SHUT;
+	ctx->discarded = 0;
+	if (!ws_is(ctx, WS_F_CLOSE_SENT)) {
+		if (!ctx->code_next && !ws_is(ctx, WS_F_CLOSE_RCVD) &&
+		    current->flags & PF_EXITING)
+			ctx->code_next = WS_CODE_GOING_AWAY;
+		ctx->flags |= WS_F_CLOSE_WANT;
+		ctx->close_at = jiffies;
+	}
+	ws_rx_scan(ctx);
+	ws_tx_kick(ctx);
+}
+
+/* SO_LINGER {1, n}: close() itself waits. Return: what is left of n. */
+static long close_wait(struct ws_ctx *ctx, long timeout)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct sock *sk = ctx->sk;
+
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (timeout && !ws_close_done(ctx) && !signal_pending(current))
+		sk_wait_event(sk, &timeout, ws_close_done(ctx), &wait);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return timeout;
+}
+
+static bool count_closing(struct ws_ctx *ctx)
+{
+	struct ws_net *wn = ws_net(sock_net(ctx->sk));
+
+	if (atomic_inc_return(&wn->closing) > READ_ONCE(wn->closing_max)) {
+		atomic_dec(&wn->closing);
+		return false;
+	}
+	ctx->flags |= WS_F_LINGER_CNT;
+	return true;
+}
+
+/* Move the sock to a socket of ours. Return: it lives on after close(). */
+static bool close_linger(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct socket *sock;
+
+	if (!count_closing(ctx))
+		goto drop;
+	if (sock_create_lite(sk->sk_family, SOCK_STREAM, IPPROTO_TCP, &sock))
+		goto drop;
+	/* sock_graft() takes the owner from here on some kernels. */
+	SOCK_INODE(sock)->i_uid = sk->sk_uid;
+	sock->state = SS_CONNECTED;
+	if (test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
+		set_bit(SOCK_NOSPACE, &sock->flags);
+	sock_graft(sk, sock);
+	ctx->flags |= WS_F_DETACHED;
+	ws_count(sock_net(sk), WS_MIB_LINGER, 1);
+	ws_timer_set(ctx);
+	return true;
+drop:
+	ws_count(sock_net(sk), WS_MIB_LINGER_DROP, 1);
+	return false;
+}
+
+static bool close_handshake(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	return ws_is(ctx, WS_F_ACTIVE) && sk->sk_state != TCP_CLOSE &&
+	       !sk->sk_err && !ws_is(ctx, WS_F_ABORT) &&
+	       !(sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime);
+}
+
+/* A frame cut short is worse than a reset: the peer must not trust it. */
+static void close_prepare(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	if (!ws_is(ctx, WS_F_ACTIVE))
+		return;
+	if (ctx->wait.len) {
+		sock_set_flag(sk, SOCK_LINGER);
+		sk->sk_lingertime = 0;
+	}
+	if (!sock_flag(sk, SOCK_LINGER) || sk->sk_lingertime)
+		ws_rx_purge(ctx);
+}
+
+static void stop_timer(struct ws_ctx *ctx)
+{
+	if (timer_delete_sync(&ctx->timer))
+		sock_put(ctx->sk);
+}
+
+/**
+ * ws_close() - proto.close of an attached socket
+ * @sk: socket
+ * @timeout: jiffies that SO_LINGER allows, or 0
+ */
+void ws_close(struct sock *sk, long timeout)
+{
+	struct ws_ctx *ctx = ws_ctx(sk);
+	struct proto *lower = ctx->proto->lower;
+
+	lock_sock(sk);
+	if (close_handshake(ctx)) {
+		close_begin(ctx);
+		if (timeout)
+			timeout = close_wait(ctx, timeout);
+		if (!ws_close_done(ctx) && close_linger(ctx)) {
+			release_sock(sk);
+			return;
+		}
+	}
+	close_prepare(ctx);
+	ws_detach(ctx);
+	release_sock(sk);
+
+	stop_timer(ctx);
+	if (cancel_work_sync(&ctx->work))
+		sock_put(sk);
+	sock_hold(sk);
+	lower->close(sk, timeout);
+	ws_free(ctx);
+	sock_put(sk);
+}
+
+/* The handshake of a socket after close() is over: close TCP. */
+static void close_finish(struct ws_ctx *ctx)
+{
+	struct proto *lower = ctx->proto->lower;
+	struct sock *sk = ctx->sk;
+	struct socket *sock = sk->sk_socket;
+
+	close_prepare(ctx);
+	ws_detach(ctx);
+	release_sock(sk);
+
+	stop_timer(ctx);
+	if (cancel_work(&ctx->work))
+		sock_put(sk);
+	lower->close(sk, 0);
+	/* the cgroup's release hook ran when the descriptor was closed */
+	sock->sk = NULL;
+	sock->ops = NULL;
+	sock_release(sock);
+	ws_free(ctx);
+}
+
+/**
+ * ws_work() - what needs a process: reset, close TCP, a scan without end
+ * @work: the context's work; holds a reference to the socket
+ */
+void ws_work(struct work_struct *work)
+{
+	struct ws_ctx *ctx = container_of(work, struct ws_ctx, work);
+	struct sock *sk = ctx->sk;
+	int err;
+
+	lock_sock(sk);
+	if (ws_is(ctx, WS_F_GONE)) {
+		release_sock(sk);
+		goto out;
+	}
+	err = ctx->abort_err;
+	ctx->abort_err = 0;
+	if (err) {
+		release_sock(sk);
+		tcp_abort(sk, err);
+		lock_sock(sk);
+	}
+	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx)) {
+		close_finish(ctx);
+		goto out;
+	}
+	spin_lock_bh(&sk->sk_lock.slock);
+	ctx->deferred |= WS_DEFER_RX;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	release_sock(sk);
+out:
+	sock_put(sk);
+}
+
+/**
+ * ws_shutdown() - proto_ops.shutdown of an active socket
+ * @sock: socket
+ * @how: SHUT_RD, SHUT_WR or SHUT_RDWR
+ *
+ * TCP's own shutdown state stays as it is until our FIN: Close, pongs and
+ * queued frames have to leave first.
+ */
+int ws_shutdown(struct socket *sock, int how)
+{
+	struct sock *sk = sock->sk;
+	struct ws_ctx *ctx = ws_ctx(sk);
+	int err = 0;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	lock_sock(sk);
+	if (sk->sk_state == TCP_CLOSE)
+		err = -ENOTCONN;
+	if (how != SHUT_RD && !ws_is(ctx, WS_F_TX_SHUT)) {
+		ctx->flags |= WS_F_TX_SHUT;
+		if (!ws_is(ctx, WS_F_CLOSE_SENT))
+			ctx->flags |= WS_F_CLOSE_WANT;
+		ws_tx_kick(ctx);
+	}
+	if (how != SHUT_WR) {
+		ctx->flags |= WS_F_RX_SHUT;
+		ws_rx_scan(ctx);
+	}
+	ctx->proto->state_change(sk);	/* wake whoever polls */
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * ws_close_init() - at load: the work queue
+ */
+int ws_close_init(void)
+{
+	wq = alloc_workqueue("ws", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return wq ? 0 : -ENOMEM;
+}
+
+/**
+ * ws_close_exit() - at unload: wait for work that is still running
+ */
+void ws_close_exit(void)
+{
+	destroy_workqueue(wq);
+}

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Control frames, timers and the Close handshake: what the kernel does of
+ * itself. Everything here runs under the socket lock, in softirq as well.
+ */
+#include <linux/ktime.h>
+#include <linux/unaligned.h>
+#include <net/tcp.h>
+
+#include "trace.h"
+#include "ws.h"
+
+#define RETRY_JIFFIES	(HZ / 20 ? : 1)
+
+static bool tcp_sends(const struct sock *sk)
+{
+	return !sk->sk_err && !(sk->sk_shutdown & SEND_SHUTDOWN) &&
+	       (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
+}
+
+/* TCP's FIN, once everything accepted was handed down. */
+static void send_fin(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	ctx->flags |= WS_F_FIN_SENT;
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+	ctx->proto->lower->shutdown(sk, SEND_SHUTDOWN);
+	ctx->proto->state_change(sk);
+}
+
+/*
+ * RFC 6455 section 7.1.1: the server closes TCP first; a client waits for it,
+ * but not for ever.
+ */
+static bool fin_due(const struct ws_ctx *ctx)
+{
+	if (!ws_is(ctx, WS_F_CLOSE_SENT) || ws_is(ctx, WS_F_FIN_SENT))
+		return false;
+	if (ws_is(ctx, WS_F_EXPIRED) || ctx->sk->sk_shutdown & RCV_SHUTDOWN)
+		return true;
+	return !ws_is(ctx, WS_F_CLIENT) &&
+	       ws_is(ctx, WS_F_CLOSE_RCVD | WS_F_FAILED);
+}
+
+static u16 close_code(const struct ws_ctx *ctx)
+{
+	if (ctx->code_next)
+		return ctx->code_next;
+	return ws_is(ctx, WS_F_CLOSE_RCVD) ? ctx->code_rcvd : WS_CODE_NORMAL;
+}
+
+static int send_close(struct ws_ctx *ctx)
+{
+	u16 code = close_code(ctx);
+	u8 body[WS_CTRL_MAX];
+	unsigned int n = 0;
+	int err;
+
+	if (code != WS_CODE_NO_STATUS) {
+		put_unaligned_be16(code, body);
+		n = 2;
+		if (ctx->aux && ctx->code_next) {
+			memcpy(body + n, ctx->aux->tx_reason,
+			       ctx->aux->tx_reason_len);
+			n += ctx->aux->tx_reason_len;
+		}
+	}
+	err = ws_tx_ctrl(ctx, WS_OP_CLOSE, body, n);
+	if (err)
+		return err;
+	ctx->flags &= ~(WS_F_CLOSE_WANT | WS_F_ECHO_DUE | WS_F_TX_OPEN |
+			WS_F_PING_WANT);
+	ctx->flags |= WS_F_CLOSE_SENT;
+	if (!ws_is(ctx, WS_F_CLOSE_RCVD))
+		ctx->flags |= WS_F_CLOSE_1ST;
+	ctx->code_sent = code;
+	ctx->close_at = jiffies;
+	ws_count(sock_net(ctx->sk), WS_MIB_TX_CLOSE, 1);
+	trace_ws_close(ctx->sk, true, code);
+	ws_timer_set(ctx);
+	return 0;
+}
+
+static int send_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+{
+	int err = ws_tx_ctrl(ctx, WS_OP_PONG, p, len);
+
+	if (!err) {
+		ctx->tx_pongs++;
+		ws_count(sock_net(ctx->sk), WS_MIB_TX_PONG, 1);
+	}
+	return err;
+}
+
+static int send_ping(struct ws_ctx *ctx)
+{
+	u8 body[4];
+	int err;
+
+	put_unaligned_be32(ctx->ping_id + 1, body);
+	err = ws_tx_ctrl(ctx, WS_OP_PING, body, sizeof(body));
+	if (err)
+		return err;
+	ctx->ping_id++;
+	ctx->ping_ns = ktime_get_ns();
+	ctx->ping_at = jiffies;
+	ctx->flags &= ~WS_F_PING_WANT;
+	ctx->flags |= WS_F_PING_OUT;
+	ctx->tx_pings++;
+	ws_count(sock_net(ctx->sk), WS_MIB_TX_PING, 1);
+	return 0;
+}
+
+/* At most one pong waits, the newest: RFC 6455 section 5.5.3. */
+static void keep_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+{
+	struct ws_aux *aux = ws_aux(ctx, GFP_ATOMIC);
+
+	if (!aux || aux->pong_len >= 0)
+		ws_count(sock_net(ctx->sk), WS_MIB_PONG_DROPPED, 1);
+	if (!aux)
+		return;
+	memcpy(aux->pong, p, len);
+	aux->pong_len = len;
+}
+
+static int send_kept_pong(struct ws_ctx *ctx)
+{
+	int err = 0;
+
+	if (likely(!ctx->aux || ctx->aux->pong_len < 0))
+		return 0;
+	if (!ws_is(ctx, WS_F_CLOSE_SENT))
+		err = send_pong(ctx, ctx->aux->pong, ctx->aux->pong_len);
+	if (!err)
+		ctx->aux->pong_len = -1;
+	return err;
+}
+
+/* Nothing of it went: write space calls again, or a timer does. */
+static void try_later(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (!tcp_rtx_and_write_queues_empty(sk))
+		return;
+	ctx->flags |= WS_F_RETRY;
+	ws_timer_set(ctx);
+}
+
+static int kick(struct ws_ctx *ctx)
+{
+	int err;
+
+	err = send_kept_pong(ctx);
+	if (!err && ws_is(ctx, WS_F_PING_WANT))
+		err = send_ping(ctx);
+	if (!err && ws_is(ctx, WS_F_CLOSE_WANT))
+		err = send_close(ctx);
+	return err;
+}
+
+/**
+ * ws_tx_kick() - send what waits, in order: a frame, pong, ping, Close, FIN
+ * @ctx: context
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_tx_kick(struct ws_ctx *ctx)
+{
+	if (ws_is(ctx, WS_F_GONE | WS_F_TX_NOW) || !ws_is(ctx, WS_F_ACTIVE))
+		return;
+	if (!tcp_sends(ctx->sk)) {
+		if (ctx->sk->sk_state == TCP_CLOSE)
+			ws_tx_drop(ctx);
+		return;
+	}
+	if (!ws_tx_push(ctx))
+		return;
+	if (kick(ctx) == -EAGAIN && tcp_sends(ctx->sk))
+		try_later(ctx);
+	else if (!ctx->wait.len && fin_due(ctx))
+		send_fin(ctx);
+}
+
+static void rx_ping(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+{
+	ctx->rx_pings++;
+	ws_count(sock_net(ctx->sk), WS_MIB_RX_PING, 1);
+	if (!ws_is(ctx, WS_F_AUTO_PONG) || ws_is(ctx, WS_F_CLOSE_SENT) ||
+	    !tcp_sends(ctx->sk))
+		return;
+	if ((ctx->aux && ctx->aux->pong_len >= 0) || !ws_tx_push(ctx) ||
+	    send_pong(ctx, p, len)) {
+		keep_pong(ctx, p, len);
+		ws_tx_kick(ctx);
+	}
+}
+
+static void rx_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+{
+	ctx->rx_pongs++;
+	ws_count(sock_net(ctx->sk), WS_MIB_RX_PONG, 1);
+	if (len == 4 && ctx->ping_ns && get_unaligned_be32(p) == ctx->ping_id) {
+		u64 ns = ktime_get_ns() - ctx->ping_ns;
+
+		ctx->rtt_us = clamp_t(u64, div_u64(ns, 1000), 1, U32_MAX);
+		ctx->ping_ns = 0;
+	}
+}
+
+static void keep_reason(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+{
+	struct ws_aux *aux;
+
+	if (len <= 2)
+		return;
+	aux = ws_aux(ctx, GFP_ATOMIC);
+	if (!aux)
+		return;		/* the code is there all the same */
+	aux->rx_reason_len = len - 2;
+	memcpy(aux->rx_reason, p + 2, len - 2);
+}
+
+/*
+ * The peer's Close. It is answered when the reader has come up to it, so that
+ * a reply to what was sent before can still leave (RFC 6455 section 5.5.1
+ * lets us delay), and in any case after WS_CLOSE_TIMEOUT.
+ */
+static void rx_close(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+{
+	u16 code, bad = ws_close_parse(p, len, &code);
+
+	ws_count(sock_net(ctx->sk), WS_MIB_RX_CLOSE, 1);
+	if (bad) {
+		ws_rx_fail(ctx, bad);
+		return;
+	}
+	ctx->flags |= WS_F_CLOSE_RCVD | WS_F_RX_END;
+	ctx->code_rcvd = code;
+	keep_reason(ctx, p, len);
+	trace_ws_close(ctx->sk, false, code);
+	if (ws_is(ctx, WS_F_CLOSE_SENT)) {
+		ws_tx_kick(ctx);
+	} else if (ws_is(ctx, WS_F_AUTO_CLOSE)) {
+		ctx->flags |= WS_F_ECHO_DUE;
+		ctx->close_at = jiffies;
+		ws_timer_set(ctx);
+	}
+}
+
+/**
+ * ws_rx_control() - act on a control frame
+ * @ctx: context
+ * @opcode: its opcode; a negotiated one is only delivered
+ * @p: payload, unmasked
+ * @len: bytes of it
+ *
+ * Context: socket lock held, any context. Called once for each frame, in
+ * order, when the scanner passes it.
+ */
+void ws_rx_control(struct ws_ctx *ctx, u8 opcode, const u8 *p,
+		   unsigned int len)
+{
+	switch (opcode) {
+	case WS_OP_PING:
+		rx_ping(ctx, p, len);
+		break;
+	case WS_OP_PONG:
+		rx_pong(ctx, p, len);
+		break;
+	case WS_OP_CLOSE:
+		rx_close(ctx, p, len);
+		break;
+	}
+}
+
+/**
+ * ws_rx_reached_end() - the reader has come up to Close: answer it
+ * @ctx: context
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_rx_reached_end(struct ws_ctx *ctx)
+{
+	if (!ws_is(ctx, WS_F_ECHO_DUE))
+		return;
+	ctx->flags &= ~WS_F_ECHO_DUE;
+	ctx->flags |= WS_F_CLOSE_WANT;
+	ws_tx_kick(ctx);
+}
+
+/**
+ * ws_fail() - fail the connection: RFC 6455 section 7.1.7
+ * @ctx: context
+ * @code: Close code for the peer
+ * @err: positive errno for the application, after all good bytes
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_fail(struct ws_ctx *ctx, u16 code, int err)
+{
+	if (ws_is(ctx, WS_F_FAILED))
+		return;
+	ctx->flags |= WS_F_FAILED | WS_F_RX_END;
+	ctx->flags &= ~WS_F_ECHO_DUE;
+	ctx->rx_err = err;
+	trace_ws_fail(ctx->sk, code, err);
+	if (!ws_is(ctx, WS_F_CLOSE_SENT)) {
+		ctx->code_next = code;
+		if (ctx->aux)
+			ctx->aux->tx_reason_len = 0;
+		ctx->flags |= WS_F_CLOSE_WANT;
+	}
+	ctx->close_at = jiffies;
+	ws_tx_kick(ctx);
+	ws_timer_set(ctx);
+}
+
+/**
+ * ws_abort() - reset the connection, without Close
+ * @ctx: context
+ * @err: positive errno for the application
+ *
+ * Context: socket lock held, any context: tcp_abort() itself takes the lock,
+ * so a work item calls it.
+ */
+void ws_abort(struct ws_ctx *ctx, int err)
+{
+	if (ws_is(ctx, WS_F_ABORT))
+		return;
+	if (err == ECONNABORTED) {
+		/* what lies in the queue is not what we think */
+		ctx->tcp_seq = tcp_sk(ctx->sk)->copied_seq;
+		ctx->rd.seq = ctx->tcp_seq;
+		ctx->scan.seq = ctx->tcp_seq;
+		ctx->rd.avail = 0;
+		ctx->rd.events = 0;
+		ctx->rd.whole = 0;
+		if (ctx->aux && ctx->aux->preload) {
+			kfree_skb(ctx->aux->preload);
+			ctx->aux->preload = NULL;
+		}
+	}
+	ctx->flags |= WS_F_ABORT | WS_F_FAILED | WS_F_RX_END;
+	ctx->rx_err = err;
+	ctx->abort_err = err;
+	ws_count(sock_net(ctx->sk), WS_MIB_ABORTED, 1);
+	trace_ws_fail(ctx->sk, 0, err);
+	ws_queue_work(ctx);
+}
+
+static bool pinging(const struct ws_ctx *ctx)
+{
+	return ctx->ping_interval &&
+	       !ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_RCVD | WS_F_FAILED |
+			   WS_F_CLOSE_WANT);
+}
+
+/* Someone must give up on this handshake: the application does not. */
+static bool closing_timed(const struct ws_ctx *ctx)
+{
+	return ws_is(ctx, WS_F_DETACHED | WS_F_FAILED | WS_F_ECHO_DUE) &&
+	       !ws_is(ctx, WS_F_EXPIRED);
+}
+
+static unsigned long close_due(const struct ws_ctx *ctx)
+{
+	return ctx->close_at + msecs_to_jiffies(ctx->close_timeout);
+}
+
+static bool stall_timed(const struct ws_ctx *ctx)
+{
+	return ctx->stall_at && ctx->stall_timeout &&
+	       !ws_is(ctx, WS_F_RX_END);
+}
+
+static unsigned long stall_due(const struct ws_ctx *ctx)
+{
+	return ctx->stall_at + msecs_to_jiffies(ctx->stall_timeout);
+}
+
+static unsigned long ping_due(const struct ws_ctx *ctx)
+{
+	if (!ws_is(ctx, WS_F_PING_OUT))
+		return ctx->last_rx + msecs_to_jiffies(ctx->ping_interval);
+	if (ctx->ping_timeout)
+		return ctx->ping_at + msecs_to_jiffies(ctx->ping_timeout);
+	return ctx->ping_at + msecs_to_jiffies(ctx->ping_interval);
+}
+
+static void earlier(unsigned long *next, bool *any, unsigned long t)
+{
+	if (!*any || time_before(t, *next))
+		*next = t;
+	*any = true;
+}
+
+/**
+ * ws_timer_set() - arm the timer for whatever comes next
+ * @ctx: context
+ *
+ * One timer for all. Traffic does not touch it: when it fires too early it
+ * looks again.
+ * Context: socket lock held, any context.
+ */
+void ws_timer_set(struct ws_ctx *ctx)
+{
+	unsigned long next = 0;
+	bool any = false;
+
+	if (ws_is(ctx, WS_F_GONE) || !ws_is(ctx, WS_F_ACTIVE))
+		return;
+	if (pinging(ctx))
+		earlier(&next, &any, ping_due(ctx));
+	if (stall_timed(ctx))
+		earlier(&next, &any, stall_due(ctx));
+	if (closing_timed(ctx))
+		earlier(&next, &any, close_due(ctx));
+	if (ws_is(ctx, WS_F_RETRY))
+		earlier(&next, &any, jiffies + RETRY_JIFFIES);
+	if (!any)
+		return;
+	if (time_before_eq(next, jiffies))
+		next = jiffies + 1;
+	if (!timer_pending(&ctx->timer) ||
+	    time_before(next, ctx->timer.expires))
+		sk_reset_timer(ctx->sk, &ctx->timer, next);
+}
+
+static void expire_ping(struct ws_ctx *ctx)
+{
+	if (!pinging(ctx) || time_before(jiffies, ping_due(ctx)))
+		return;
+	trace_ws_expire(ctx->sk, "ping");
+	if (ws_is(ctx, WS_F_PING_OUT) && ctx->ping_timeout) {
+		if (ctx->rd.avail || ctx->rd.events) {
+			/* the reader is late, not the peer */
+			ctx->ping_at = jiffies;
+			return;
+		}
+		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TIMEOUT, 1);
+		ws_abort(ctx, ETIMEDOUT);
+		ctx->proto->data_ready(ctx->sk);
+		return;
+	}
+	ctx->flags |= WS_F_PING_WANT;
+	ctx->ping_at = jiffies;
+	ctx->flags |= WS_F_PING_OUT;
+	ws_tx_kick(ctx);
+}
+
+static void expire_stall(struct ws_ctx *ctx)
+{
+	if (!stall_timed(ctx) || time_before(jiffies, stall_due(ctx)))
+		return;
+	trace_ws_expire(ctx->sk, "stall");
+	ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TIMEOUT, 1);
+	ws_fail(ctx, WS_CODE_POLICY, ETIMEDOUT);
+	ctx->proto->data_ready(ctx->sk);
+}
+
+static void expire_close(struct ws_ctx *ctx)
+{
+	if (!closing_timed(ctx) || time_before(jiffies, close_due(ctx)))
+		return;
+	trace_ws_expire(ctx->sk, "close");
+	if (ws_is(ctx, WS_F_ECHO_DUE) && !ws_is(ctx, WS_F_DETACHED)) {
+		ws_rx_reached_end(ctx);
+		return;
+	}
+	ctx->flags |= WS_F_EXPIRED;
+	ws_tx_kick(ctx);
+	if (ws_is(ctx, WS_F_DETACHED))
+		ws_queue_work(ctx);
+}
+
+/**
+ * ws_expire() - the timer fired
+ * @ctx: context
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_expire(struct ws_ctx *ctx)
+{
+	if (ws_is(ctx, WS_F_GONE))
+		return;
+	if (ws_is(ctx, WS_F_RETRY)) {
+		ctx->flags &= ~WS_F_RETRY;
+		ws_rx_scan(ctx);
+		ws_tx_kick(ctx);
+		if (ws_rx_level(ctx))
+			ctx->proto->data_ready(ctx->sk);
+		if (!ctx->wait.len)
+			ctx->proto->write_space(ctx->sk);
+	}
+	expire_stall(ctx);
+	expire_ping(ctx);
+	expire_close(ctx);
+	ws_timer_set(ctx);
+}
+
+/**
+ * ws_timer() - timer callback
+ * @t: the context's timer; holds a reference to the socket
+ */
+void ws_timer(struct timer_list *t)
+{
+	struct ws_ctx *ctx = timer_container_of(ctx, t, timer);
+	struct sock *sk = ctx->sk;
+
+	bh_lock_sock(sk);
+	if (sock_owned_by_user(sk))
+		ctx->deferred |= WS_DEFER_TIMER;
+	else
+		ws_expire(ctx);
+	bh_unlock_sock(sk);
+	sock_put(sk);
+}

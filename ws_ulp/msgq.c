@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * WS_RX_MESSAGE: payload moves out of TCP's queue as it arrives, unmasked and
+ * checked, into buffers charged to the receive buffer. The application is
+ * woken for whole messages, and a peer that cuts its message into thousands
+ * of segments does not fill the receive buffer with their overhead.
+ */
+#include <linux/skbuff.h>
+#include <net/tcp.h>
+
+#include "ws.h"
+
+/* Room of a buffer whose message may go on: a small power of two in all. */
+#define CHUNK	SKB_WITH_OVERHEAD(4096)
+
+/**
+ * struct ws_msgq - messages on their way to the application
+ * @q: buffers, in order; a message is one or more of them
+ * @whole: messages in @q that are there to their end
+ * @part: the last buffer in @q belongs to a message that is not
+ */
+struct ws_msgq {
+	struct sk_buff_head	q;
+	u32			whole;
+	bool			part;
+};
+
+/**
+ * struct chunk - what the control block of a buffer in ws_msgq.q holds
+ * @frame: what its bytes belong to
+ * @off: bytes of it that were read
+ * @eor: the message ends with it
+ */
+struct chunk {
+	struct ws_frame	frame;
+	u32		off;
+	bool		eor;
+};
+
+static struct chunk *chunk_of(const struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct chunk) > sizeof(skb->cb));
+	return (struct chunk *)skb->cb;
+}
+
+/**
+ * ws_msgq_open() - WS_RX_MESSAGE was set
+ * @ctx: context
+ *
+ * Context: process, socket lock held.
+ * Return: 0, -ENOMEM.
+ */
+int ws_msgq_open(struct ws_ctx *ctx)
+{
+	struct ws_msgq *mq = kzalloc(sizeof(*mq), GFP_KERNEL_ACCOUNT);
+
+	if (!mq)
+		return -ENOMEM;
+	skb_queue_head_init(&mq->q);
+	ctx->msgq = mq;
+	return 0;
+}
+
+/**
+ * ws_msgq_free() - forget all messages; another mode, or detaching
+ * @ctx: context
+ *
+ * Context: process, socket lock held.
+ */
+void ws_msgq_free(struct ws_ctx *ctx)
+{
+	if (!ctx->msgq)
+		return;
+	__skb_queue_purge(&ctx->msgq->q);
+	kfree(ctx->msgq);
+	ctx->msgq = NULL;
+}
+
+static struct sk_buff *new_chunk(struct ws_ctx *ctx)
+{
+	/* what is there to its end needs no room for more */
+	u32 size = ctx->rd.whole ? min_t(u32, ctx->rd.avail, CHUNK) : CHUNK;
+	struct sk_buff *skb = alloc_skb(size, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!skb)
+		return NULL;
+	if (!sk_rmem_schedule(ctx->sk, skb, skb->truesize)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	skb_set_owner_r(skb, ctx->sk);
+	*chunk_of(skb) = (struct chunk){ };
+	return skb;
+}
+
+/* A message turned bad: the application never sees a part of it. */
+static void drop_part(struct ws_msgq *mq)
+{
+	struct sk_buff *skb;
+
+	while (mq->part) {
+		skb = skb_peek_tail(&mq->q);
+		if (!skb || chunk_of(skb)->eor)
+			break;
+		__skb_unlink(skb, &mq->q);
+		kfree_skb(skb);
+	}
+	mq->part = false;
+}
+
+static struct sk_buff *tail_chunk(struct ws_msgq *mq)
+{
+	struct sk_buff *skb = mq->part ? skb_peek_tail(&mq->q) : NULL;
+
+	return skb && skb_tailroom(skb) ? skb : NULL;
+}
+
+/* Move what fits one buffer. Return: there may be more. */
+static bool fill_one(struct ws_ctx *ctx)
+{
+	struct ws_msgq *mq = ctx->msgq;
+	struct sk_buff *skb = tail_chunk(mq);
+	struct ws_pass ps = { .cmsg = true };
+	struct iov_iter to;
+	struct kvec kv;
+	bool old = skb;
+	int err;
+
+	if (!skb)
+		skb = new_chunk(ctx);
+	if (!skb) {
+		ctx->flags |= WS_F_RETRY;
+		ws_timer_set(ctx);
+		return false;
+	}
+	ps.len = skb_tailroom(skb);
+	ps.to = &to;
+	kv = (struct kvec){ skb_tail_pointer(skb), ps.len };
+	iov_iter_kvec(&to, ITER_DEST, &kv, 1, ps.len);
+	err = ws_rx_pass(ctx, &ps);
+	if (err || (!ps.done && !ps.eor)) {
+		if (!old)
+			kfree_skb(skb);
+		if (err)
+			drop_part(mq);
+		return false;
+	}
+	skb_put(skb, ps.done);
+	chunk_of(skb)->frame = ps.frame;
+	chunk_of(skb)->eor = ps.eor;
+	if (!old)
+		__skb_queue_tail(&mq->q, skb);
+	mq->part = !ps.eor;
+	WRITE_ONCE(mq->whole, mq->whole + ps.eor);
+	return true;
+}
+
+/**
+ * ws_msgq_fill() - move what the scanner found into the queue
+ * @ctx: context in WS_RX_MESSAGE
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_msgq_fill(struct ws_ctx *ctx)
+{
+	while (ctx->rd.avail || ctx->rd.events) {
+		bool more = fill_one(ctx);
+
+		ws_rx_consume(ctx);
+		if (!more)
+			break;
+	}
+	if (ws_rx_at_end(ctx)) {
+		drop_part(ctx->msgq);
+		ws_rx_purge(ctx);
+	} else if (!ctx->rd.avail && !ctx->rd.events) {
+		ws_rx_consume(ctx);
+	}
+}
+
+/**
+ * ws_msgq_ready() - messages that are there to their end
+ * @ctx: context in WS_RX_MESSAGE
+ *
+ * Context: any.
+ */
+u32 ws_msgq_ready(const struct ws_ctx *ctx)
+{
+	return READ_ONCE(ctx->msgq->whole);
+}
+
+/**
+ * ws_msgq_empty() - is no part of any message there
+ * @ctx: context in WS_RX_MESSAGE
+ *
+ * Context: socket lock held.
+ */
+bool ws_msgq_empty(const struct ws_ctx *ctx)
+{
+	return skb_queue_empty(&ctx->msgq->q);
+}
+
+/**
+ * ws_msgq_inq() - bytes of the first whole message that were not read
+ * @ctx: context in WS_RX_MESSAGE
+ *
+ * Context: socket lock held.
+ */
+u32 ws_msgq_inq(const struct ws_ctx *ctx)
+{
+	struct sk_buff *skb;
+	u32 n = 0;
+
+	if (!ctx->msgq->whole)
+		return 0;
+	skb_queue_walk(&ctx->msgq->q, skb) {
+		n += skb->len - chunk_of(skb)->off;
+		if (chunk_of(skb)->eor)
+			break;
+	}
+	return n;
+}
+
+static void tell_frame(struct ws_pass *ps, const struct chunk *c, u32 left)
+{
+	u8 first = ps->done ? ps->frame.flags & WS_F_FIRST :
+			      c->frame.flags & WS_F_FIRST && !c->off ?
+			      WS_F_FIRST : 0;
+
+	ps->frame = c->frame;
+	ps->frame.flags = (c->frame.flags & ~WS_F_FIRST) | first;
+	ps->frame.left = left;
+}
+
+/* n bytes of a buffer were read. */
+static void chunk_done(struct ws_msgq *mq, struct sk_buff *skb, u32 n)
+{
+	struct chunk *c = chunk_of(skb);
+
+	c->off += n;
+	if (c->off < skb->len)
+		return;
+	if (c->eor)
+		WRITE_ONCE(mq->whole, mq->whole - 1);
+	__skb_unlink(skb, &mq->q);
+	kfree_skb(skb);
+}
+
+/* Take the rest of the first message away: MSG_TRUNC. */
+static void drop_rest(struct ws_msgq *mq)
+{
+	struct sk_buff *skb;
+	bool eor = false;
+
+	while (!eor && (skb = skb_peek(&mq->q))) {
+		eor = chunk_of(skb)->eor;
+		chunk_done(mq, skb, skb->len - chunk_of(skb)->off);
+	}
+}
+
+/**
+ * ws_msgq_read() - take from the first whole message
+ * @ctx: context in WS_RX_MESSAGE
+ * @ps: what the caller has room for; filled with what was taken
+ * @flags: MSG_PEEK, MSG_TRUNC
+ *
+ * Context: process, socket lock held.
+ * Return: 0, -EFAULT, or -EIO: a control frame, and no room to say so.
+ */
+int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
+{
+	struct ws_msgq *mq = ctx->msgq;
+	u32 left = ws_msgq_inq(ctx);
+	struct sk_buff *skb, *next;
+	bool end;
+
+	if (!mq->whole)
+		return 0;
+	skb_queue_walk_safe(&mq->q, skb, next) {
+		struct chunk *c = chunk_of(skb);
+		u32 n = min_t(size_t, ps->len - ps->done, skb->len - c->off);
+
+		if (ws_opcode_is_ctrl(c->frame.opcode) && !ps->cmsg)
+			return -EIO;
+		if (n && copy_to_iter(skb->data + c->off, n, ps->to) != n)
+			return -EFAULT;
+		left -= n;
+		tell_frame(ps, c, left);
+		end = c->off + n == skb->len;
+		ps->done += n;
+		ps->eor = c->eor && end;
+		if (!ps->peek)
+			chunk_done(mq, skb, n);
+		if (!end || ps->eor)
+			break;
+	}
+	if (flags & MSG_TRUNC && left) {
+		/* the length of all of it, whatever there was room for */
+		ps->done += left;
+		ps->trunc = true;
+		if (!ps->peek)
+			drop_rest(mq);
+	}
+	return 0;
+}

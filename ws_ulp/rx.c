@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receiving. Two positions walk over the same bytes:
+ *
+ * the scanner runs in softirq, as soon as bytes arrive. It parses headers,
+ * judges them, acts on control frames, and counts what there is to read. It
+ * never touches the payload of a message;
+ *
+ * the reader runs in recvmsg(). It follows the scanner, takes payload out of
+ * the receive queue, and passes over control frames that were handled before.
+ *
+ * Headers are read where they lie, so that neither keeps partial ones; a
+ * reader that has caught up adopts what the scanner finds.
+ */
+#include <linux/tcp.h>
+#include <net/busy_poll.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "mask.h"
+#include "trace.h"
+#include "utf8.h"
+#include "ws.h"
+
+/* Frames that one pass may look at before it lets others run. */
+#define SCAN_BUDGET	4096
+
+/**
+ * struct cursor - a place in the receive queue
+ * @skb: buffer that holds @off, or NULL at the end
+ * @off: offset within @skb
+ */
+struct cursor {
+	struct sk_buff	*skb;
+	u32		off;
+};
+
+static struct sk_buff *preload_of(const struct ws_ctx *ctx)
+{
+	return unlikely(ctx->aux) ? ctx->aux->preload : NULL;
+}
+
+static struct sk_buff *skb_after(struct ws_ctx *ctx, struct sk_buff *skb)
+{
+	if (unlikely(skb == preload_of(ctx)))
+		return skb_peek(&ctx->sk->sk_receive_queue);
+	return skb_peek_next(skb, &ctx->sk->sk_receive_queue);
+}
+
+/* Sequence number after the last byte that arrived in order. */
+static u32 data_end(const struct ws_ctx *ctx)
+{
+	struct sk_buff *skb = skb_peek_tail(&ctx->sk->sk_receive_queue);
+
+	if (skb)
+		return TCP_SKB_CB(skb)->seq + skb->len;
+	return preload_of(ctx) ? ctx->aux->preload_end : ctx->scan.seq;
+}
+
+/* From the tail, because what is looked for has just arrived. */
+static struct cursor cursor_at(struct ws_ctx *ctx, u32 seq)
+{
+	struct cursor cur = { };
+	struct sk_buff *skb;
+
+	skb_queue_reverse_walk(&ctx->sk->sk_receive_queue, skb) {
+		if (before(seq, TCP_SKB_CB(skb)->seq))
+			continue;
+		cur.off = seq - TCP_SKB_CB(skb)->seq;
+		if (cur.off < skb->len)
+			cur.skb = skb;
+		return cur;
+	}
+	skb = preload_of(ctx);
+	if (skb) {
+		cur.off = seq - TCP_SKB_CB(skb)->seq;
+		cur.skb = cur.off < skb->len ? skb : NULL;
+	}
+	return cur;
+}
+
+static void cursor_skip(struct ws_ctx *ctx, struct cursor *cur, u32 n)
+{
+	cur->off += n;
+	while (cur->skb && cur->off >= cur->skb->len) {
+		cur->off -= cur->skb->len;
+		cur->skb = skb_after(ctx, cur->skb);
+	}
+}
+
+/* From the head, because that is where the reader is. */
+static struct cursor cursor_head(struct ws_ctx *ctx, u32 seq)
+{
+	struct cursor cur = { .skb = preload_of(ctx) };
+
+	if (!cur.skb)
+		cur.skb = skb_peek(&ctx->sk->sk_receive_queue);
+	if (cur.skb)
+		cursor_skip(ctx, &cur, seq - TCP_SKB_CB(cur.skb)->seq);
+	return cur;
+}
+
+/* Up to n bytes at the cursor; where they are contiguous, without a copy. */
+static const u8 *cursor_peek(struct ws_ctx *ctx, const struct cursor *at,
+			     u8 *buf, u32 *n)
+{
+	struct cursor cur = *at;
+	u32 want = *n, got = 0;
+
+	if (cur.skb && cur.off + want <= skb_headlen(cur.skb))
+		return cur.skb->data + cur.off;
+	while (cur.skb && got < want) {
+		u32 step = min(want - got, cur.skb->len - cur.off);
+
+		if (step && skb_copy_bits(cur.skb, cur.off, buf + got, step))
+			break;
+		got += step;
+		cursor_skip(ctx, &cur, step);
+	}
+	*n = got;
+	return buf;
+}
+
+static bool delivers(const struct ws_ctx *ctx, u8 opcode)
+{
+	switch (opcode) {
+	case WS_OP_CLOSE:
+		return ctx->rx_ctrl & WS_CTRL_CLOSE;
+	case WS_OP_PING:
+		return ctx->rx_ctrl & WS_CTRL_PING;
+	case WS_OP_PONG:
+		return ctx->rx_ctrl & WS_CTRL_PONG;
+	default:
+		return ws_opcode_is_ctrl(opcode);	/* negotiated */
+	}
+}
+
+static bool caught_up(const struct ws_ctx *ctx)
+{
+	return !ctx->rd.avail && !ctx->rd.events;
+}
+
+/* The reader begins the payload of a data frame. */
+static void reader_enter(struct ws_reader *rd, const struct ws_hdr *h)
+{
+	if (ws_hdr_opcode(h) != WS_OP_CONT) {
+		rd->msg_b0 = h->b0;
+		rd->utf8 = WS_UTF8_OK;
+		rd->first = true;
+	}
+	rd->b0 = h->b0;
+	rd->left = h->len;
+	rd->key = h->key;
+}
+
+static void scan_message_end(struct ws_ctx *ctx)
+{
+	ctx->rd.whole++;
+	ws_count(sock_net(ctx->sk), WS_MIB_RX_MESSAGES, 1);
+}
+
+static void scan_data(struct ws_ctx *ctx, const struct ws_hdr *h)
+{
+	bool empty_end = !h->len && ws_hdr_fin(h);
+
+	ws_msg_advance(&ctx->scan.msg, h);
+	ctx->scan.seq += h->size;
+	ctx->scan.left = h->len;
+	if (empty_end) {
+		/* something to read: the reader parses it itself */
+		ctx->rd.events++;
+		scan_message_end(ctx);
+	} else if (caught_up(ctx)) {
+		reader_enter(&ctx->rd, h);
+		ctx->rd.seq = ctx->scan.seq;
+	}
+}
+
+/* A whole control frame, or nothing yet. */
+static bool scan_ctrl(struct ws_ctx *ctx, struct cursor *cur,
+		      const struct ws_hdr *h)
+{
+	u8 body[WS_CTRL_MAX];
+	u32 n = h->len;
+	const u8 *p;
+
+	if (data_end(ctx) - ctx->scan.seq < h->size + n)
+		return false;
+	cursor_skip(ctx, cur, h->size);
+	p = cursor_peek(ctx, cur, body, &n);
+	if (p == body)
+		ws_mask(body, n, h->key);
+	else
+		ws_mask_copy(body, p, n, h->key);
+	cursor_skip(ctx, cur, n);
+	ctx->scan.seq += h->size + n;
+	if (delivers(ctx, ws_hdr_opcode(h))) {
+		ctx->rd.events++;
+		ctx->rd.whole++;
+	} else if (caught_up(ctx)) {
+		ctx->rd.seq = ctx->scan.seq;
+	}
+	ws_rx_control(ctx, ws_hdr_opcode(h), body, n);
+	return true;
+}
+
+/* One header at the scanner's position. Return: something was taken. */
+static bool scan_frame(struct ws_ctx *ctx, struct cursor *cur)
+{
+	u8 buf[WS_HDR_MAX];
+	u32 n = min_t(u32, WS_HDR_MAX, data_end(ctx) - ctx->scan.seq);
+	const u8 *p = cursor_peek(ctx, cur, buf, &n);
+	struct ws_hdr h;
+	bool whole;
+	u16 code;
+
+	whole = ws_hdr_parse(&h, p, n);
+	code = ws_rules_check(&ctx->rules, &ctx->scan.msg, &h);
+	if (unlikely(code)) {
+		ws_rx_fail(ctx, code);
+		return false;
+	}
+	if (!whole)
+		return false;
+	if (ws_opcode_is_ctrl(ws_hdr_opcode(&h))) {
+		if (!scan_ctrl(ctx, cur, &h))
+			return false;
+	} else {
+		cursor_skip(ctx, cur, h.size);
+		scan_data(ctx, &h);
+	}
+	ctx->rx_frames++;
+	ws_count(sock_net(ctx->sk), WS_MIB_RX_FRAMES, 1);
+	trace_ws_rx_frame(ctx->sk, h.b0, h.len);
+	ctx->stall_at = 0;
+	return true;
+}
+
+static void scan_payload(struct ws_ctx *ctx, struct cursor *cur, u32 avail)
+{
+	u32 n = min_t(u64, ctx->scan.left, avail);
+
+	ctx->scan.seq += n;
+	ctx->scan.left -= n;
+	ctx->rd.avail += n;
+	ctx->rx_bytes += n;
+	ws_count(sock_net(ctx->sk), WS_MIB_RX_BYTES, n);
+	cursor_skip(ctx, cur, n);
+	if (!ctx->scan.left && !ctx->scan.msg.open)
+		scan_message_end(ctx);
+}
+
+static void scan_loop(struct ws_ctx *ctx)
+{
+	struct cursor cur = cursor_at(ctx, ctx->scan.seq);
+	int budget = SCAN_BUDGET;
+	u32 avail;
+
+	while (!ws_is(ctx, WS_F_RX_END)) {
+		avail = data_end(ctx) - ctx->scan.seq;
+		if (!avail)
+			break;
+		if (ctx->scan.left) {
+			scan_payload(ctx, &cur, avail);
+			continue;
+		}
+		if (!budget--) {
+			ws_queue_work(ctx);
+			break;
+		}
+		if (!scan_frame(ctx, &cur))
+			break;
+	}
+}
+
+/**
+ * ws_rx_consume() - give bytes that the reader has passed back to TCP
+ * @ctx: context
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_rx_consume(struct ws_ctx *ctx)
+{
+	struct sk_buff *skb = preload_of(ctx);
+	struct sock *sk = ctx->sk;
+	u32 from = ctx->tcp_seq;
+
+	if (unlikely(skb)) {
+		if (before(ctx->rd.seq, ctx->aux->preload_end))
+			return;
+		kfree_skb(skb);
+		ctx->aux->preload = NULL;
+	}
+	if (!after(ctx->rd.seq, from))
+		return;
+	tcp_read_done(sk, ctx->rd.seq - from);
+	ctx->tcp_seq = tcp_sk(sk)->copied_seq;
+}
+
+/**
+ * ws_rx_cut() - is the stream in the middle of something
+ * @ctx: context
+ *
+ * Context: socket lock held.
+ */
+bool ws_rx_cut(const struct ws_ctx *ctx)
+{
+	return ctx->scan.msg.open || ctx->scan.left ||
+	       data_end(ctx) != ctx->scan.seq;
+}
+
+/* Throw away what came after the end: TCP would reset over unread bytes. */
+static void discard_rest(struct ws_ctx *ctx)
+{
+	u32 end = data_end(ctx);
+
+	if (!after(end, ctx->rd.seq))
+		return;
+	ctx->discarded += end - ctx->rd.seq;
+	ctx->rd.seq = end;
+	ctx->scan.seq = end;
+	ws_rx_consume(ctx);
+}
+
+/**
+ * ws_rx_purge() - throw everything away: TCP would reset over unread bytes
+ * @ctx: context of an active socket, about to be given back
+ *
+ * Context: socket lock held.
+ */
+void ws_rx_purge(struct ws_ctx *ctx)
+{
+	if (READ_ONCE(tcp_sk(ctx->sk)->copied_seq) == ctx->tcp_seq)
+		discard_rest(ctx);
+}
+
+/**
+ * ws_rx_scan() - look at what has arrived
+ * @ctx: context of an active socket
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_rx_scan(struct ws_ctx *ctx)
+{
+	if (unlikely(READ_ONCE(tcp_sk(ctx->sk)->copied_seq) != ctx->tcp_seq)) {
+		/* A reader from before WS_ROLE took bytes of frames. */
+		ws_abort(ctx, ECONNABORTED);
+		return;
+	}
+	if (!ws_is(ctx, WS_F_RX_END)) {
+		if (data_end(ctx) != ctx->scan.seq) {
+			ctx->last_rx = jiffies;
+			ctx->flags &= ~WS_F_PING_OUT;	/* any byte is life */
+			scan_loop(ctx);
+		}
+		if (!ctx->scan.left && data_end(ctx) == ctx->scan.seq) {
+			ctx->stall_at = 0;
+		} else if (!ctx->stall_at) {
+			ctx->stall_at = jiffies | 1;
+			if (ctx->stall_timeout)
+				ws_timer_set(ctx);
+		}
+	}
+	if (ws_is(ctx, WS_F_RX_SHUT))
+		ws_rx_drain(ctx);
+	else if (ctx->msgq)
+		ws_msgq_fill(ctx);
+	else if (ws_rx_at_end(ctx))
+		ws_rx_purge(ctx);
+	else if (caught_up(ctx))
+		ws_rx_consume(ctx);
+}
+
+/**
+ * ws_rx_fail() - the peer broke a rule at the scanner's position
+ * @ctx: context
+ * @code: Close code: 1002, 1007, 1009
+ *
+ * The application gets what came before, then the error.
+ * Context: socket lock held, any context.
+ */
+void ws_rx_fail(struct ws_ctx *ctx, u16 code)
+{
+	switch (code) {
+	case WS_CODE_BAD_DATA:
+		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_UTF8, 1);
+		ws_fail(ctx, code, EILSEQ);
+		break;
+	case WS_CODE_TOO_BIG:
+		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TOO_BIG, 1);
+		ws_fail(ctx, code, EMSGSIZE);
+		break;
+	default:
+		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_PROTOCOL, 1);
+		ws_fail(ctx, code, EPROTO);
+	}
+}
+
+/* Text turned bad at the reader: what the scanner found after it is void. */
+static void reader_fail(struct ws_ctx *ctx)
+{
+	ctx->scan.seq = ctx->rd.seq;
+	ctx->rd.avail = 0;
+	ctx->rd.events = 0;
+	ctx->rd.whole = 0;
+	ws_rx_fail(ctx, WS_CODE_BAD_DATA);
+}
+
+static void pass_frame(struct ws_pass *ps, struct ws_reader *rd)
+{
+	bool ctrl = ws_opcode_is_ctrl(rd->b0);
+
+	ps->frame.opcode = (ctrl ? rd->b0 : rd->msg_b0) & WS_B0_OPCODE;
+	ps->frame.flags &= WS_F_FIRST;
+	ps->frame.flags |= (ctrl ? rd->b0 : rd->msg_b0) & WS_RSV_MASK;
+	if (rd->b0 & WS_B0_FIN)
+		ps->frame.flags |= WS_F_FIN;
+	if (!ps->done && (rd->first || ctrl))
+		ps->frame.flags |= WS_F_FIRST;
+	ps->frame.left = rd->left;
+	if (!ctrl)
+		rd->first = false;
+}
+
+/* The last byte of a frame was returned, or it has none. */
+static int pass_frame_end(struct ws_ctx *ctx, struct ws_pass *ps)
+{
+	struct ws_reader *rd = &ctx->rd;
+
+	if (ws_opcode_is_ctrl(rd->b0)) {
+		rd->events--;
+		rd->whole--;
+		ps->eor = true;
+		ps->stop = true;
+	} else if (rd->b0 & WS_B0_FIN) {
+		if (ps->to && rd->utf8 != WS_UTF8_OK && !ps->peek) {
+			reader_fail(ctx);	/* ends inside a character */
+			return -EILSEQ;
+		}
+		rd->whole--;
+		ps->eor = true;
+		ps->stop = true;
+	} else if (ps->peek) {
+		ps->stop = ps->done;
+	}
+	return 0;
+}
+
+/* An empty control frame, or an empty last frame of a message. */
+static int pass_empty(struct ws_ctx *ctx, struct ws_pass *ps)
+{
+	bool data = !ws_opcode_is_ctrl(ctx->rd.b0);
+	int err;
+
+	if (data)
+		ctx->rd.events--;
+	pass_frame(ps, &ctx->rd);
+	err = pass_frame_end(ctx, ps);
+	if (data && !ps->done && !ps->cmsg) {
+		/* read() has no way to tell it from the end: skipped */
+		ps->eor = false;
+		ps->stop = false;
+	}
+	return err;
+}
+
+/* A header at the reader's position; the scanner has judged it. */
+static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps, struct cursor *cur)
+{
+	struct ws_reader *rd = &ctx->rd;
+	u8 buf[WS_HDR_MAX];
+	u32 n = min_t(u32, WS_HDR_MAX, ctx->scan.seq - rd->seq);
+	const u8 *p = cursor_peek(ctx, cur, buf, &n);
+	struct ws_hdr h;
+
+	if (!ws_hdr_parse(&h, p, n))
+		return -EFAULT;
+	if (ws_opcode_is_ctrl(ws_hdr_opcode(&h))) {
+		if (!delivers(ctx, ws_hdr_opcode(&h))) {
+			rd->seq += h.size + h.len;
+			cursor_skip(ctx, cur, h.size + h.len);
+			return 0;
+		}
+		if (ps->done) {
+			ps->stop = true;
+			return 0;
+		}
+		if (!ps->cmsg)
+			return -EIO;
+		rd->b0 = h.b0;
+		rd->left = h.len;
+		rd->key = h.key;
+	} else {
+		reader_enter(rd, &h);
+	}
+	rd->seq += h.size;
+	cursor_skip(ctx, cur, h.size);
+	if (h.len || !ws_hdr_fin(&h))
+		return 0;
+	return pass_empty(ctx, ps);
+}
+
+static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
+			struct cursor *cur)
+{
+	struct ws_reader *rd = &ctx->rd;
+	u32 n = ctx->scan.seq - rd->seq;
+	int ret;
+
+	n = min_t(u64, n, rd->left);
+	n = min_t(size_t, n, ps->len - ps->done);
+	n = min(n, cur->skb->len - cur->off);
+	if (ps->to) {
+		ret = ws_copy_out(ctx, cur->skb, cur->off, ps->to, n);
+		if (ret == -EILSEQ && ps->peek && ps->done) {
+			ps->stop = true;	/* a later read will fail */
+			return 0;
+		}
+		if (ret == -EILSEQ)
+			reader_fail(ctx);
+		if (ret < 0)
+			return ret;
+		n = ret;
+	} else {
+		rd->seq += n;
+		rd->left -= n;
+		if (!ws_opcode_is_ctrl(rd->b0))
+			rd->avail -= n;
+	}
+	pass_frame(ps, rd);
+	ps->done += n;
+	cursor_skip(ctx, cur, n);
+	return rd->left ? 0 : pass_frame_end(ctx, ps);
+}
+
+/**
+ * ws_rx_pass() - walk the reader as far as a call goes
+ * @ctx: context
+ * @ps: what the caller has room for; filled with what was found
+ *
+ * Context: socket lock held, any context; in softirq @ps->to is no user's.
+ * Return: 0, or a negative errno, even after bytes: the caller reports the
+ * bytes and meets the error again. -EILSEQ has failed the connection.
+ */
+int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps)
+{
+	struct ws_reader *rd = &ctx->rd;
+	struct cursor cur;
+	int err = 0;
+
+	if (rd->seq == ctx->scan.seq)
+		return 0;
+	cur = cursor_head(ctx, rd->seq);
+	while (!err && !ps->stop && rd->seq != ctx->scan.seq && cur.skb) {
+		if (!rd->left)
+			err = pass_header(ctx, ps, &cur);
+		else if (ps->done < ps->len)
+			err = pass_payload(ctx, ps, &cur);
+		else
+			break;
+	}
+	return err;
+}
+
+/**
+ * ws_rx_drain() - nobody reads: check, count and throw away
+ * @ctx: context after shutdown(SHUT_RD) or close()
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_rx_drain(struct ws_ctx *ctx)
+{
+	struct iov_iter nowhere;
+	struct ws_pass ps;
+	u32 seq;
+
+	do {
+		ps = (struct ws_pass){ .to = &nowhere, .len = INT_MAX,
+				    .cmsg = true };
+		iov_iter_discard(&nowhere, ITER_DEST, INT_MAX);
+		seq = ctx->rd.seq;
+		if (ws_rx_pass(ctx, &ps))
+			break;
+		ctx->discarded += ctx->rd.seq - seq;
+	} while (ps.stop);
+	ws_rx_consume(ctx);
+	if (ws_rx_at_end(ctx)) {
+		ws_rx_reached_end(ctx);
+		discard_rest(ctx);
+	}
+}
+

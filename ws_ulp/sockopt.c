@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Options of level SOL_WS; all other levels go to the lower layer. */
+#include <linux/tcp.h>
+#include <linux/uaccess.h>
+#include <net/tcp.h>
+
+#include "utf8.h"
+#include "ws.h"
+
+/**
+ * struct option - an option that is a bounded int in the context
+ * @offset: of the u32 in struct ws_ctx
+ * @min: least value
+ * @max: greatest value
+ */
+struct option {
+	u16	offset;
+	u32	min;
+	u32	max;
+};
+
+#define CTX(field)	offsetof(struct ws_ctx, field)
+
+static const struct option options[] = {
+	[WS_TX_FRAME_MAX] = { CTX(tx_frame_max), WS_TX_FRAME_MAX_MIN,
+			      WS_TX_FRAME_MAX_MAX },
+	[WS_RX_FRAME_MAX] = { CTX(rules.frame_max), 0, INT_MAX },
+	[WS_RX_FRAGMENTS_MAX] = { CTX(rules.fragments_max), 0, INT_MAX },
+	[WS_PING_INTERVAL] = { CTX(ping_interval), 0, WS_TIMEOUT_MAX },
+	[WS_PING_TIMEOUT] = { CTX(ping_timeout), 0, WS_TIMEOUT_MAX },
+	[WS_RX_STALL_TIMEOUT] = { CTX(stall_timeout), 0, WS_TIMEOUT_MAX },
+	[WS_CLOSE_TIMEOUT] = { CTX(close_timeout), 1, WS_TIMEOUT_MAX },
+};
+
+static u32 *option_field(struct ws_ctx *ctx, int optname)
+{
+	if (optname < 0 || optname >= ARRAY_SIZE(options) ||
+	    !options[optname].offset)
+		return NULL;
+	return (void *)ctx + options[optname].offset;
+}
+
+static u32 switch_flag(int optname)
+{
+	switch (optname) {
+	case WS_UTF8:
+		return WS_F_UTF8;
+	case WS_AUTO_PONG:
+		return WS_F_AUTO_PONG;
+	case WS_AUTO_CLOSE:
+		return WS_F_AUTO_CLOSE;
+	default:
+		return 0;
+	}
+}
+
+static int set_role(struct ws_ctx *ctx, u32 val)
+{
+	if (val != WS_SERVER && val != WS_CLIENT)
+		return -EINVAL;
+	if (ws_is(ctx, WS_F_ACTIVE))
+		return -EALREADY;
+	return ws_activate(ctx, val);
+}
+
+static int set_type(struct ws_ctx *ctx, u32 val)
+{
+	if (val != WS_OP_TEXT && val != WS_OP_BINARY)
+		return -EINVAL;
+	ctx->tx_type = val;
+	return 0;
+}
+
+/* Opcodes 3 to 7 and 11 to 15 are the reserved ones. */
+#define EXT_OPS	(0xf8u << 8 | 0xf8u << 16)
+
+static int set_ext(struct ws_ctx *ctx, u32 val)
+{
+	if (val & ~(WS_RSV_MASK | EXT_OPS))
+		return -EINVAL;
+	ctx->rules.ext = val;
+	return 0;
+}
+
+static int set_rx_ctrl(struct ws_ctx *ctx, u32 val)
+{
+	if (val & ~(WS_CTRL_CLOSE | WS_CTRL_PING | WS_CTRL_PONG))
+		return -EINVAL;
+	/* What was scanned before keeps the meaning it had then. */
+	if (ctx->rd.seq != ctx->scan.seq && ctx->rx_ctrl != val)
+		return -EBUSY;
+	ctx->rx_ctrl = val;
+	return 0;
+}
+
+static int set_int(struct ws_ctx *ctx, int optname, u32 val)
+{
+	u32 *field = option_field(ctx, optname);
+	u32 flag = switch_flag(optname);
+
+	if (field) {
+		if (val < options[optname].min || val > options[optname].max)
+			return -EINVAL;
+		*field = val;
+		ws_timer_set(ctx);
+		return 0;
+	}
+	if (flag) {
+		if (val > 1)
+			return -EINVAL;
+		ctx->flags = val ? ctx->flags | flag : ctx->flags & ~flag;
+		return 0;
+	}
+	switch (optname) {
+	case WS_ROLE:
+		return set_role(ctx, val);
+	case WS_TX_TYPE:
+		return set_type(ctx, val);
+	case WS_RX_MODE:
+		return ws_rx_set_mode(ctx, val);
+	case WS_RX_MESSAGE_MAX:
+		return ws_rx_set_message_max(ctx, val);
+	case WS_RX_CTRL:
+		return set_rx_ctrl(ctx, val);
+	case WS_EXT:
+		return set_ext(ctx, val);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int check_close(const struct ws_close *c, unsigned int optlen)
+{
+	u16 utf8 = WS_UTF8_OK;
+
+	if (c->len > WS_REASON_MAX ||
+	    optlen < offsetof(struct ws_close, reason) + c->len || c->by)
+		return -EINVAL;
+	if (!ws_close_code_valid(c->code) ||
+	    ws_utf8_check(&utf8, c->reason, c->len) != c->len ||
+	    utf8 != WS_UTF8_OK)
+		return -EINVAL;
+	return 0;
+}
+
+static int set_close(struct ws_ctx *ctx, sockptr_t optval,
+		     unsigned int optlen)
+{
+	struct ws_close c = { };
+	struct ws_aux *aux;
+	int err;
+
+	if (optlen < offsetof(struct ws_close, reason) || optlen > sizeof(c))
+		return -EINVAL;
+	if (copy_from_sockptr(&c, optval, optlen))
+		return -EFAULT;
+	err = check_close(&c, optlen);
+	if (err)
+		return err;
+	if (ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_FAILED))
+		return -EALREADY;
+	aux = ws_aux(ctx, GFP_KERNEL);
+	if (!aux)
+		return -ENOMEM;
+	ctx->code_next = c.code;
+	aux->tx_reason_len = c.len;
+	memcpy(aux->tx_reason, c.reason, c.len);
+	return 0;
+}
+
+static int set_option(struct ws_ctx *ctx, int optname, sockptr_t optval,
+		      unsigned int optlen)
+{
+	u32 val;
+
+	switch (optname) {
+	case WS_RX_PRELOAD:
+		if (ws_is(ctx, WS_F_ACTIVE))
+			return -EALREADY;
+		return ws_rx_preload(ctx, optval, optlen);
+	case WS_CLOSE:
+		return set_close(ctx, optval, optlen);
+	case WS_INFO:
+		return -ENOPROTOOPT;
+	}
+	if (optlen < sizeof(val))
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	return set_int(ctx, optname, val);
+}
+
+/**
+ * ws_setsockopt() - proto.setsockopt of an attached socket
+ * @sk: socket
+ * @level: SOL_WS, or any other
+ * @optname: option
+ * @optval: value
+ * @optlen: bytes of it
+ */
+int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		  unsigned int optlen)
+{
+	struct ws_ctx *ctx = ws_ctx(sk);
+	int err;
+
+	if (level == SOL_TCP && optname == TCP_REPAIR)
+		return -EOPNOTSUPP;
+	if (level != SOL_WS)
+		return ctx->proto->lower->setsockopt(sk, level, optname,
+						     optval, optlen);
+	lock_sock(sk);
+	err = set_option(ctx, optname, optval, optlen);
+	release_sock(sk);
+	return err;
+}
+
+static u8 info_state(const struct ws_ctx *ctx)
+{
+	if (!ws_is(ctx, WS_F_ACTIVE))
+		return WS_STATE_DORMANT;
+	if (ctx->sk->sk_state == TCP_CLOSE || ws_is(ctx, WS_F_FAILED) ||
+	    (ws_is(ctx, WS_F_CLOSE_SENT) && ws_is(ctx, WS_F_CLOSE_RCVD)))
+		return WS_STATE_CLOSED;
+	if (ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_CLOSE_RCVD))
+		return WS_STATE_CLOSING;
+	return WS_STATE_OPEN;
+}
+
+static u8 info_flags(const struct ws_ctx *ctx)
+{
+	static const struct { u32 flag; u8 info; } map[] = {
+		{ WS_F_CLOSE_SENT, WS_INFO_CLOSE_SENT },
+		{ WS_F_CLOSE_RCVD, WS_INFO_CLOSE_RCVD },
+		{ WS_F_CLOSE_1ST, WS_INFO_LOCAL_FIRST },
+		{ WS_F_FAILED, WS_INFO_FAILED },
+		{ WS_F_TX_OPEN, WS_INFO_TX_OPEN },
+	};
+	u8 flags = ctx->wait.len ? WS_INFO_TX_WAITING : 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		if (ws_is(ctx, map[i].flag))
+			flags |= map[i].info;
+	return flags;
+}
+
+/**
+ * ws_fill_info() - what WS_INFO and ss tell
+ * @ctx: context
+ * @info: filled, padding included
+ *
+ * Context: any; without the socket lock single fields may be old.
+ */
+void ws_fill_info(const struct ws_ctx *ctx, struct ws_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->state = info_state(ctx);
+	if (ws_is(ctx, WS_F_ACTIVE))
+		info->role = ws_is(ctx, WS_F_CLIENT) ? WS_CLIENT : WS_SERVER;
+	info->rx_mode = ctx->rx_mode;
+	info->flags = info_flags(ctx);
+	info->close_code_sent = ctx->code_sent;
+	info->close_code_rcvd = ctx->code_rcvd;
+	info->rtt_us = ctx->rtt_us;
+	info->rx_bytes = ctx->rx_bytes;
+	info->tx_bytes = ctx->tx_bytes;
+	info->rx_frames = ctx->rx_frames;
+	info->tx_frames = ctx->tx_frames;
+	info->rx_pings = ctx->rx_pings;
+	info->rx_pongs = ctx->rx_pongs;
+	info->tx_pings = ctx->tx_pings;
+	info->tx_pongs = ctx->tx_pongs;
+}
+
+/* RFC 6455 section 7.1.5: the code of the Close that was received, or 1006. */
+static void get_close(const struct ws_ctx *ctx, struct ws_close *c)
+{
+	bool ended = ctx->sk->sk_state == TCP_CLOSE ||
+		     ctx->sk->sk_shutdown & RCV_SHUTDOWN;
+
+	memset(c, 0, sizeof(*c));
+	if (ws_is(ctx, WS_F_CLOSE_RCVD)) {
+		c->code = ctx->code_rcvd;
+		c->by = ws_is(ctx, WS_F_CLOSE_1ST) ? WS_CLOSE_BY_LOCAL :
+						     WS_CLOSE_BY_PEER;
+		if (ctx->aux) {
+			c->len = ctx->aux->rx_reason_len;
+			memcpy(c->reason, ctx->aux->rx_reason, c->len);
+		}
+	} else if (ws_is(ctx, WS_F_FAILED)) {
+		c->code = ws_is(ctx, WS_F_ABORT) || !ctx->code_next ?
+			  WS_CODE_ABNORMAL : ctx->code_next;
+		c->by = WS_CLOSE_BY_LOCAL;
+	} else if (ended && ws_is(ctx, WS_F_ACTIVE)) {
+		c->code = WS_CODE_ABNORMAL;
+		c->by = WS_CLOSE_BY_PEER;
+	} else if (ws_is(ctx, WS_F_CLOSE_SENT)) {
+		c->by = WS_CLOSE_BY_LOCAL;
+	}
+}
+
+static int get_int(struct ws_ctx *ctx, int optname)
+{
+	u32 *field = option_field(ctx, optname);
+	u32 flag = switch_flag(optname);
+
+	if (field)
+		return *field;
+	if (flag)
+		return ws_is(ctx, flag);
+	switch (optname) {
+	case WS_ROLE:
+		if (!ws_is(ctx, WS_F_ACTIVE))
+			return 0;
+		return ws_is(ctx, WS_F_CLIENT) ? WS_CLIENT : WS_SERVER;
+	case WS_TX_TYPE:
+		return ctx->tx_type;
+	case WS_RX_MODE:
+		return ctx->rx_mode;
+	case WS_RX_MESSAGE_MAX:
+		return ctx->rules.message_max;
+	case WS_RX_CTRL:
+		return ctx->rx_ctrl;
+	case WS_EXT:
+		return ctx->rules.ext;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* Into a buffer of ours under the lock; to the user, who may fault, after. */
+union value {
+	struct ws_info	info;
+	struct ws_close	close;
+	int		val;
+};
+
+static int read_option(struct ws_ctx *ctx, int optname, union value *v)
+{
+	switch (optname) {
+	case WS_INFO:
+		ws_fill_info(ctx, &v->info);
+		return sizeof(v->info);
+	case WS_CLOSE:
+		get_close(ctx, &v->close);
+		return sizeof(v->close);
+	default:
+		v->val = get_int(ctx, optname);
+		return v->val < 0 ? v->val : sizeof(v->val);
+	}
+}
+
+/**
+ * ws_getsockopt() - proto.getsockopt of an attached socket
+ * @sk: socket
+ * @level: SOL_WS, or any other
+ * @optname: option
+ * @optval: where to
+ * @optlen: room; set to what was written
+ */
+int ws_getsockopt(struct sock *sk, int level, int optname,
+		  char __user *optval, int __user *optlen)
+{
+	struct ws_ctx *ctx = ws_ctx(sk);
+	union value v;
+	int len, size;
+
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE &&
+	    ws_is(ctx, WS_F_ACTIVE))
+		return -EOPNOTSUPP;
+	if (level != SOL_WS)
+		return ctx->proto->lower->getsockopt(sk, level, optname,
+						     optval, optlen);
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	lock_sock(sk);
+	size = read_option(ctx, optname, &v);
+	release_sock(sk);
+	if (size < 0)
+		return size;
+	len = min(len, size);
+	if (put_user(len, optlen) || copy_to_user(optval, &v, len))
+		return -EFAULT;
+	return 0;
+}

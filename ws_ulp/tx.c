@@ -1,0 +1,931 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending. A frame is the kernel's, whole, before its first byte leaves:
+ * payload is captured first, then the header is made, and what the lower layer
+ * does not take at once waits in the context. So a fault, a signal or a full
+ * buffer never leaves half a frame behind.
+ */
+#include <linux/random.h>
+#include <linux/skbuff.h>
+#include <net/tcp.h>
+
+#include "mask.h"
+#include "trace.h"
+#include "ws.h"
+
+/* Frames up to this size go over the stack: two small copies, no page. */
+#define SMALL	512
+
+/* Flags of our calls: never sleep, never raise SIGPIPE in a stranger. */
+#define SEND_FLAGS	(MSG_DONTWAIT | MSG_NOSIGNAL)
+
+/**
+ * struct send - what a call of sendmsg() asks for
+ * @rec: messages of WS_RECORDS, or NULL
+ * @nr_rec: their number
+ * @b0: opcode and reserved bits
+ * @typed: the caller named a type
+ * @ctrl: it is a control frame
+ */
+struct send {
+	const struct ws_txrec	*rec;
+	u32			nr_rec;
+	u8			b0;
+	bool			typed;
+	bool			ctrl;
+};
+
+/**
+ * struct frame - bytes of one frame, or of a batch, in pages
+ * @bv: pieces; a reference to each page
+ * @uarg: MSG_ZEROCOPY's completion, or NULL
+ * @nr: pieces in use
+ * @max: room of @bv
+ * @len: bytes
+ */
+struct frame {
+	struct bio_vec		*bv;
+	struct ubuf_info	*uarg;
+	u32			nr;
+	u32			max;
+	u32			len;
+};
+
+static unsigned int hdr_len(const struct ws_ctx *ctx, size_t n)
+{
+	return 2 + (n > 0xffff ? 8 : n > 125 ? 2 : 0) +
+	       (ws_is(ctx, WS_F_CLIENT) ? 4 : 0);
+}
+
+/*
+ * The lower layer's sendmsg. In softirq memory must not sleep, and the
+ * running task's page fragment belongs to whatever was interrupted.
+ */
+static int lower_send(struct ws_ctx *ctx, struct msghdr *m, size_t len)
+{
+	struct sock *sk = ctx->sk;
+	bool task_frag = sk->sk_use_task_frag;
+	gfp_t gfp = sk->sk_allocation;
+	int ret;
+
+	if (in_softirq()) {
+		sk->sk_allocation = GFP_ATOMIC | __GFP_NOWARN;
+		sk->sk_use_task_frag = false;
+	}
+	m->msg_flags |= SEND_FLAGS;
+	ctx->flags |= WS_F_TX_NOW;
+	ret = tcp_sendmsg_locked(sk, m, len);
+	ctx->flags &= ~WS_F_TX_NOW;
+	sk->sk_allocation = gfp;
+	sk->sk_use_task_frag = task_frag;
+	return ret ? : -EAGAIN;
+}
+
+static int lower_send_pages(struct ws_ctx *ctx, const struct bio_vec *bv,
+			    u32 nr, u32 len, struct ubuf_info *uarg)
+{
+	struct msghdr m = { .msg_ubuf = uarg };
+
+	m.msg_flags = uarg ? MSG_ZEROCOPY : MSG_SPLICE_PAGES;
+	iov_iter_bvec(&m.msg_iter, ITER_SOURCE, bv, nr, len);
+	return lower_send(ctx, &m, len);
+}
+
+static void count_frame(struct ws_ctx *ctx, u8 b0, size_t n)
+{
+	const struct net *net = sock_net(ctx->sk);
+
+	ctx->tx_frames++;
+	ws_count(net, WS_MIB_TX_FRAMES, 1);
+	trace_ws_tx_frame(ctx->sk, b0, n);
+	if (ws_opcode_is_ctrl(b0 & WS_B0_OPCODE))
+		return;
+	ctx->tx_bytes += n;
+	ws_count(net, WS_MIB_TX_BYTES, n);
+	if (b0 & WS_B0_FIN)
+		ws_count(net, WS_MIB_TX_MESSAGES, 1);
+}
+
+/* The frame that waits: its memory is the socket's, and so its cgroup's. */
+static void wait_charge(struct ws_ctx *ctx)
+{
+	struct ws_wait *w = &ctx->wait;
+
+	if (sk_wmem_schedule(ctx->sk, w->len)) {
+		sk_mem_charge(ctx->sk, w->len);
+		w->charged = w->len;
+	}
+	ws_count(sock_net(ctx->sk), WS_MIB_TX_WAITING, 1);
+}
+
+static void wait_advance(struct ws_wait *w, u32 n)
+{
+	w->len -= n;
+	while (n) {
+		u32 step = min(n, w->bv->bv_len);
+
+		w->bv->bv_offset += step;
+		w->bv->bv_len -= step;
+		n -= step;
+		if (!w->bv->bv_len) {
+			put_page(w->bv->bv_page);
+			w->bv++;
+			w->nr--;
+		}
+	}
+}
+
+static void wait_end(struct ws_ctx *ctx)
+{
+	struct ws_wait *w = &ctx->wait;
+
+	for (; w->nr; w->nr--, w->bv++)
+		put_page(w->bv->bv_page);
+	if (w->charged)
+		sk_mem_uncharge(ctx->sk, w->charged);
+	net_zcopy_put(w->uarg);
+	kfree(w->base);
+	memset(w, 0, sizeof(*w));
+}
+
+/**
+ * ws_tx_drop() - forget the frame that waits
+ * @ctx: context
+ *
+ * Context: socket lock held. Only when nothing can be sent any more.
+ */
+void ws_tx_drop(struct ws_ctx *ctx)
+{
+	wait_end(ctx);
+}
+
+/**
+ * ws_tx_push() - hand the lower layer what waits
+ * @ctx: context
+ *
+ * Context: socket lock held, any context.
+ * Return: true when nothing waits any more.
+ */
+bool ws_tx_push(struct ws_ctx *ctx)
+{
+	struct ws_wait *w = &ctx->wait;
+	int ret = 0;
+
+	if (likely(!w->len))
+		return true;
+	while (w->len) {
+		ret = lower_send_pages(ctx, w->bv, w->nr, w->len, w->uarg);
+		if (ret < 0)
+			break;
+		wait_advance(w, ret);
+	}
+	if (ret == -EAGAIN) {
+		if (tcp_rtx_and_write_queues_empty(ctx->sk)) {
+			/* no acknowledgement will call us */
+			ctx->flags |= WS_F_RETRY;
+			ws_timer_set(ctx);
+		}
+		return false;
+	}
+	wait_end(ctx);
+	ctx->proto->write_space(ctx->sk);
+	return true;
+}
+
+/* Takes the pieces over: what was not sent waits. */
+static void keep_rest(struct ws_ctx *ctx, struct frame *f, u32 sent)
+{
+	struct ws_wait *w = &ctx->wait;
+
+	w->base = f->bv;
+	w->bv = f->bv;
+	w->nr = f->nr;
+	w->len = f->len;
+	w->uarg = f->uarg;
+	net_zcopy_get(w->uarg);
+	wait_advance(w, sent);
+	wait_charge(ctx);
+	f->bv = NULL;
+	f->nr = 0;
+}
+
+static void frame_free(struct frame *f)
+{
+	while (f->nr)
+		put_page(f->bv[--f->nr].bv_page);
+	kfree(f->bv);
+}
+
+static int frame_init(struct frame *f, u32 pieces)
+{
+	*f = (struct frame){ .max = pieces };
+	f->bv = kmalloc_array(pieces, sizeof(*f->bv), GFP_KERNEL_ACCOUNT);
+	return f->bv ? 0 : -ENOMEM;
+}
+
+static int frame_send(struct ws_ctx *ctx, struct frame *f)
+{
+	int ret = lower_send_pages(ctx, f->bv, f->nr, f->len, f->uarg);
+
+	if (ret >= 0 && ret < f->len)
+		keep_rest(ctx, f, ret);
+	return ret < 0 ? ret : 0;
+}
+
+/* Contiguous room of our own, 1 to want bytes of it. */
+static void *frame_room(struct sock *sk, struct frame *f, u32 *want)
+{
+	struct page_frag *pf = sk_page_frag(sk);
+	struct bio_vec *bv = f->bv + f->nr;
+	void *p;
+
+	if (!sk_page_frag_refill(sk, pf))
+		return NULL;
+	*want = min(*want, pf->size - pf->offset);
+	p = page_address(pf->page) + pf->offset;
+	if (f->nr && bv[-1].bv_page == pf->page &&
+	    bv[-1].bv_offset + bv[-1].bv_len == pf->offset) {
+		bv[-1].bv_len += *want;
+	} else {
+		if (WARN_ON_ONCE(f->nr == f->max))
+			return NULL;
+		get_page(pf->page);
+		bvec_set_page(bv, pf->page, *want, pf->offset);
+		f->nr++;
+	}
+	pf->offset += *want;
+	f->len += *want;
+	return p;
+}
+
+/* sk_page_frag_refill() leaves at least 32 bytes: room for any header. */
+static u8 *frame_hdr_room(struct sock *sk, struct frame *f, u32 n)
+{
+	u32 got = n;
+	u8 *p = frame_room(sk, f, &got);
+
+	return WARN_ON_ONCE(p && got != n) ? NULL : p;
+}
+
+static int frame_copy(struct sock *sk, struct frame *f, struct iov_iter *from,
+		      size_t n)
+{
+	while (n) {
+		u32 got = n;
+		void *p = frame_room(sk, f, &got);
+
+		if (!p)
+			return -ENOMEM;
+		if (copy_from_iter(p, got, from) != got)
+			return -EFAULT;
+		n -= got;
+	}
+	return 0;
+}
+
+/* Mask the n bytes of payload that begin at byte off. All ours, copied. */
+static void frame_mask(struct frame *f, u32 off, size_t n, u32 key)
+{
+	struct bio_vec *bv = f->bv;
+
+	while (n) {
+		u32 step;
+
+		if (off >= bv->bv_len) {
+			off -= bv++->bv_len;
+			continue;
+		}
+		step = min_t(size_t, n, bv->bv_len - off);
+		ws_mask(page_address(bv->bv_page) + bv->bv_offset + off, step,
+			key);
+		key = ws_mask_turn(key, step);
+		off += step;
+		n -= step;
+	}
+}
+
+static u32 draw_key(const struct ws_ctx *ctx, u32 *key)
+{
+	/* After the payload was captured: RFC 6455 section 10.3. */
+	*key = get_random_u32();
+	return *key;
+}
+
+/* Append one frame of n bytes of payload, copied. */
+static int frame_add(struct ws_ctx *ctx, struct frame *f,
+		     struct iov_iter *from, size_t n, u8 b0)
+{
+	unsigned int hlen = hdr_len(ctx, n);
+	u32 start = f->len, key;
+	u8 *hdr = frame_hdr_room(ctx->sk, f, hlen);
+	int err;
+
+	if (!hdr)
+		return -ENOMEM;
+	err = frame_copy(ctx->sk, f, from, n);
+	if (err)
+		return err;
+	if (ws_is(ctx, WS_F_CLIENT)) {
+		frame_mask(f, start + hlen, n, draw_key(ctx, &key));
+		ws_hdr_build(hdr, b0, n, &key);
+	} else {
+		ws_hdr_build(hdr, b0, n, NULL);
+	}
+	return 0;
+}
+
+static int send_copied(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
+		       u8 b0)
+{
+	struct frame f;
+	int err;
+
+	err = frame_init(&f, n / PAGE_SIZE + 3);
+	if (err)
+		return err;
+	err = frame_add(ctx, &f, from, n, b0);
+	if (!err)
+		err = frame_send(ctx, &f);
+	frame_free(&f);
+	return err;
+}
+
+/* The rest of a small frame, into the page that was made sure of before. */
+static void keep_small(struct ws_ctx *ctx, const u8 *p, u32 n)
+{
+	struct page_frag *pf = sk_page_frag(ctx->sk);
+	struct ws_wait *w = &ctx->wait;
+
+	memcpy(page_address(pf->page) + pf->offset, p, n);
+	get_page(pf->page);
+	bvec_set_page(&w->one, pf->page, n, pf->offset);
+	pf->offset += n;
+	w->bv = &w->one;
+	w->nr = 1;
+	w->len = n;
+	wait_charge(ctx);
+}
+
+static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
+		      u8 b0)
+{
+	unsigned int hlen = hdr_len(ctx, n);
+	struct sock *sk = ctx->sk;
+	struct msghdr m = { };
+	u8 buf[SMALL];
+	struct kvec kv;
+	u32 key;
+	int ret;
+
+	/*
+	 * TCP copies into the same page fragment, so what it does not take
+	 * fits behind what it took.
+	 */
+	if (!skb_page_frag_refill(SMALL + 32, sk_page_frag(sk),
+				  sk->sk_allocation))
+		return -ENOMEM;
+	if (copy_from_iter(buf + hlen, n, from) != n)
+		return -EFAULT;
+	if (ws_is(ctx, WS_F_CLIENT)) {
+		ws_mask(buf + hlen, n, draw_key(ctx, &key));
+		ws_hdr_build(buf, b0, n, &key);
+	} else {
+		ws_hdr_build(buf, b0, n, NULL);
+	}
+	kv = (struct kvec){ buf, hlen + n };
+	iov_iter_kvec(&m.msg_iter, ITER_SOURCE, &kv, 1, hlen + n);
+	ret = lower_send(ctx, &m, hlen + n);
+	if (ret >= 0 && ret < hlen + n)
+		keep_small(ctx, buf + ret, hlen + n - ret);
+	return ret < 0 ? ret : 0;
+}
+
+static bool pages_ok(const struct frame *f)
+{
+	u32 i;
+
+	for (i = 0; i < f->nr; i++)
+		if (!sendpage_ok(f->bv[i].bv_page))
+			return false;
+	return true;
+}
+
+/* Reference the pages behind n bytes of the caller's buffers. */
+static int frame_pin(struct frame *f, struct iov_iter *from, size_t n)
+{
+	while (n) {
+		struct page *pages[16], **p = pages;
+		size_t off;
+		ssize_t got;
+
+		got = iov_iter_get_pages2(from, pages, n,
+					  min_t(u32, 16, f->max - f->nr),
+					  &off);
+		if (got <= 0)
+			return got ? got : -EFAULT;
+		n -= got;
+		f->len += got;
+		while (got > 0) {
+			u32 step = min_t(size_t, got, PAGE_SIZE - off);
+
+			bvec_set_page(&f->bv[f->nr++], *p++, step, off);
+			got -= step;
+			off = 0;
+		}
+	}
+	return 0;
+}
+
+/*
+ * The caller's own pages behind a header of ours. They are pinned before the
+ * header exists, so failing to pin is the call's error and nothing was sent.
+ */
+static int send_pinned(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
+		       u8 b0, struct ubuf_info *uarg)
+{
+	struct iov_iter saved = *from;
+	struct frame f;
+	u8 *hdr;
+	int err;
+
+	err = frame_init(&f, iov_iter_npages(from, INT_MAX) + 2);
+	if (err)
+		return err;
+	hdr = frame_hdr_room(ctx->sk, &f, hdr_len(ctx, n));
+	err = hdr ? frame_pin(&f, from, n) : -ENOMEM;
+	if (err)
+		goto out;
+	if (!pages_ok(&f)) {
+		frame_free(&f);
+		*from = saved;
+		return send_copied(ctx, from, n, b0);
+	}
+	ws_hdr_build(hdr, b0, n, NULL);
+	f.uarg = uarg;
+	err = frame_send(ctx, &f);
+out:
+	frame_free(&f);
+	return err;
+}
+
+static bool may_share(const struct ws_ctx *ctx, const struct msghdr *msg,
+		      const struct ubuf_info *uarg)
+{
+	return !ws_is(ctx, WS_F_CLIENT) &&
+	       ctx->sk->sk_route_caps & NETIF_F_SG &&
+	       (uarg || msg->msg_flags & MSG_SPLICE_PAGES);
+}
+
+/* One frame, all or nothing: a failure leaves msg->msg_iter as it was. */
+static int send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t n, u8 b0,
+		      struct ubuf_info *uarg)
+{
+	struct iov_iter saved = msg->msg_iter;
+	int err;
+
+	if (n && may_share(ctx, msg, uarg))
+		err = send_pinned(ctx, &msg->msg_iter, n, b0, uarg);
+	else if (n <= SMALL - WS_HDR_MAX)
+		err = send_small(ctx, &msg->msg_iter, n, b0);
+	else
+		err = send_copied(ctx, &msg->msg_iter, n, b0);
+	if (err) {
+		msg->msg_iter = saved;
+		return err;
+	}
+	count_frame(ctx, b0, n);
+	return 0;
+}
+
+/* All messages of a batch in one go, so that they go or do not go together. */
+static int send_records(struct ws_ctx *ctx, struct msghdr *msg,
+			const struct send *s)
+{
+	struct iov_iter saved = msg->msg_iter;
+	size_t sum = iov_iter_count(&saved);
+	struct frame f;
+	int err;
+	u32 i;
+
+	err = frame_init(&f, (sum + s->nr_rec * WS_HDR_MAX) / PAGE_SIZE * 2 +
+			     4);
+	for (i = 0; !err && i < s->nr_rec; i++)
+		err = frame_add(ctx, &f, &msg->msg_iter, s->rec[i].len,
+				WS_B0_FIN | s->rec[i].opcode |
+				(s->rec[i].flags & WS_RSV_MASK));
+	if (!err)
+		err = frame_send(ctx, &f);
+	if (f.bv || f.nr)
+		frame_free(&f);
+	if (err) {
+		msg->msg_iter = saved;
+		return err;
+	}
+	for (i = 0; i < s->nr_rec; i++)
+		count_frame(ctx, WS_B0_FIN | s->rec[i].opcode, s->rec[i].len);
+	return 0;
+}
+
+/**
+ * ws_tx_ctrl() - send a control frame of the kernel
+ * @ctx: context
+ * @opcode: WS_OP_CLOSE, WS_OP_PING or WS_OP_PONG
+ * @p: payload
+ * @len: bytes of it, at most WS_CTRL_MAX
+ *
+ * Context: socket lock held, any context; not while a frame waits.
+ * Return: 0 when accepted; -EAGAIN when nothing of it went anywhere.
+ */
+int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len)
+{
+	unsigned int hlen = hdr_len(ctx, len);
+	struct ws_wait *w = &ctx->wait;
+	u32 key;
+	u8 *buf;
+	int ret;
+
+	if (w->len || ws_is(ctx, WS_F_TX_NOW))
+		return -EAGAIN;
+	buf = netdev_alloc_frag(hlen + len);
+	if (!buf)
+		return -EAGAIN;
+	memcpy(buf + hlen, p, len);
+	if (ws_is(ctx, WS_F_CLIENT)) {
+		ws_mask(buf + hlen, len, draw_key(ctx, &key));
+		ws_hdr_build(buf, WS_B0_FIN | opcode, len, &key);
+	} else {
+		ws_hdr_build(buf, WS_B0_FIN | opcode, len, NULL);
+	}
+	bvec_set_page(&w->one, virt_to_page(buf), hlen + len,
+		      offset_in_page(buf));
+	ret = lower_send_pages(ctx, &w->one, 1, hlen + len, NULL);
+	if (ret < 0) {
+		put_page(w->one.bv_page);
+		return ret;
+	}
+	w->bv = &w->one;
+	w->nr = 1;
+	w->len = hlen + len;
+	wait_advance(w, ret);
+	if (w->len)
+		wait_charge(ctx);
+	count_frame(ctx, WS_B0_FIN | opcode, len);
+	return 0;
+}
+
+/**
+ * ws_tx_memory_free() - proto.stream_memory_free of an active socket
+ * @sk: socket
+ * @wake: asked by poll and by wake-ups, not by TCP's own sendmsg
+ *
+ * One answer for poll and send: not writable while a frame waits or a blocking
+ * sender is in the middle of a message.
+ */
+bool ws_tx_memory_free(const struct sock *sk, int wake)
+{
+	const struct ws_ctx *ctx = ws_ctx(sk);
+
+	if (wake && (READ_ONCE(ctx->wait.len) ||
+		     READ_ONCE(ctx->flags) & WS_F_TX_BUSY))
+		return false;
+	return !ctx->proto->lower->stream_memory_free ||
+	       ctx->proto->lower->stream_memory_free(sk, wake);
+}
+
+static bool tx_over(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	return sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN ||
+	       !((1 << sk->sk_state) &
+		 (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) ||
+	       ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_TX_SHUT |
+			  WS_F_FAILED);
+}
+
+static int tx_over_error(struct ws_ctx *ctx)
+{
+	int err = sock_error(ctx->sk);
+
+	return err ? err : -EPIPE;
+}
+
+/* mine: this call keeps others out, and not itself. */
+static bool tx_ready(const struct ws_ctx *ctx, bool mine)
+{
+	const struct sock *sk = ctx->sk;
+
+	if (READ_ONCE(ctx->wait.len))
+		return false;
+	if (!mine && READ_ONCE(ctx->flags) & WS_F_TX_BUSY)
+		return false;
+	return sk_stream_wspace(sk) >= sk_stream_min_wspace(sk) &&
+	       READ_ONCE(sk->sk_wmem_queued) < READ_ONCE(sk->sk_sndbuf) &&
+	       (!ctx->proto->lower->stream_memory_free ||
+		ctx->proto->lower->stream_memory_free(sk, 1));
+}
+
+static int wait_ready(struct ws_ctx *ctx, long *timeo, bool mine)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	struct sock *sk = ctx->sk;
+	int err = 0;
+
+	if (likely(tx_ready(ctx, mine)))
+		return 0;
+	add_wait_queue(sk_sleep(sk), &wait);
+	while (!tx_over(ctx) && !tx_ready(ctx, mine)) {
+		/* Whoever frees space looks at these bits: one edge. */
+		sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+		err = -EAGAIN;
+		if (!*timeo)
+			break;
+		err = sock_intr_errno(*timeo);
+		if (signal_pending(current))
+			break;
+		err = 0;
+		sk->sk_write_pending++;
+		sk_wait_event(sk, timeo, tx_over(ctx) || tx_ready(ctx, mine),
+			      &wait);
+		sk->sk_write_pending--;
+	}
+	remove_wait_queue(sk_sleep(sk), &wait);
+	return err;
+}
+
+/* Memory is short: not the caller's fault, and no edge would follow. */
+static int wait_memory(struct ws_ctx *ctx, long *timeo)
+{
+	if (!*timeo) {
+		ctx->flags |= WS_F_RETRY;
+		set_bit(SOCK_NOSPACE, &ctx->sk->sk_socket->flags);
+		ws_timer_set(ctx);
+		return -EAGAIN;
+	}
+	return sk_stream_wait_memory(ctx->sk, timeo);
+}
+
+/* Wait for room and send one frame or batch; loops while memory is short. */
+static int send_one(struct ws_ctx *ctx, struct msghdr *msg, size_t n, u8 b0,
+		    const struct send *s, struct ubuf_info *uarg, long *timeo,
+		    bool mine)
+{
+	int err;
+
+	do {
+		err = wait_ready(ctx, timeo, mine || s->ctrl);
+		if (err)
+			return err;
+		if (tx_over(ctx))
+			return tx_over_error(ctx);
+		err = s->rec ? send_records(ctx, msg, s) :
+			       send_frame(ctx, msg, n, b0, uarg);
+		if (err == -ENOMEM || err == -EAGAIN)
+			err = wait_memory(ctx, timeo) ? : -ENOMEM;
+	} while (err == -ENOMEM);
+	return err;
+}
+
+static u8 first_byte(const struct ws_ctx *ctx, const struct send *s, bool fin)
+{
+	u8 b0 = fin ? WS_B0_FIN : 0;
+
+	if (s->ctrl)
+		return WS_B0_FIN | s->b0;
+	if (ws_is(ctx, WS_F_TX_OPEN))
+		return b0 | WS_OP_CONT;
+	return b0 | (s->typed ? s->b0 : ctx->tx_type);
+}
+
+/* As many frames as the message takes. Return: bytes in finished frames. */
+static ssize_t send_message(struct ws_ctx *ctx, struct msghdr *msg,
+			    size_t size, const struct send *s,
+			    struct ubuf_info *uarg)
+{
+	long timeo = sock_sndtimeo(ctx->sk, msg->msg_flags & MSG_DONTWAIT);
+	bool mine = false;
+	size_t sent = 0;
+	int err;
+
+	do {
+		size_t n = min_t(size_t, size - sent, ctx->tx_frame_max);
+		bool fin = sent + n == size && !(msg->msg_flags & MSG_MORE);
+
+		if (s->rec)
+			n = size;
+		err = send_one(ctx, msg, n, first_byte(ctx, s, fin), s, uarg,
+			       &timeo, mine);
+		if (err)
+			break;
+		sent += n;
+		if (s->ctrl || s->rec)
+			break;
+		if (fin)
+			ctx->flags &= ~WS_F_TX_OPEN;
+		else
+			ctx->flags |= WS_F_TX_OPEN;
+		if (sent < size && timeo && !mine) {
+			mine = true;
+			ctx->flags |= WS_F_TX_BUSY;
+		}
+	} while (sent < size && !uarg);
+	if (mine) {
+		ctx->flags &= ~WS_F_TX_BUSY;
+		ctx->proto->write_space(ctx->sk);
+	}
+	return sent || !err ? sent : err;
+}
+
+static bool type_allowed(const struct ws_ctx *ctx, u8 b0)
+{
+	u8 opcode = b0 & WS_B0_OPCODE;
+
+	if (b0 & WS_RSV_MASK & ~ctx->rules.ext)
+		return false;
+	switch (opcode) {
+	case WS_OP_TEXT:
+	case WS_OP_BINARY:
+	case WS_OP_CLOSE:
+	case WS_OP_PING:
+	case WS_OP_PONG:
+		return true;
+	case WS_OP_CONT:
+		return false;
+	default:
+		return ctx->rules.ext & WS_EXT_OP(opcode);
+	}
+}
+
+static int parse_type(const struct ws_ctx *ctx, struct send *s,
+		      struct cmsghdr *cmsg)
+{
+	u32 type;
+
+	if (cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EINVAL;
+	type = *(u32 *)CMSG_DATA(cmsg);
+	if (type & ~(WS_B0_OPCODE | WS_RSV_MASK) || !type_allowed(ctx, type))
+		return -EINVAL;
+	s->b0 = type;
+	s->typed = true;
+	s->ctrl = ws_opcode_is_ctrl(type & WS_B0_OPCODE);
+	return 0;
+}
+
+static int parse_records(const struct ws_ctx *ctx, struct send *s,
+			 struct cmsghdr *cmsg, size_t size)
+{
+	size_t n = cmsg->cmsg_len - CMSG_LEN(0);
+	u64 sum = 0;
+	u32 i;
+
+	s->rec = CMSG_DATA(cmsg);
+	s->nr_rec = n / sizeof(*s->rec);
+	if (!n || n % sizeof(*s->rec))
+		return -EINVAL;
+	for (i = 0; i < s->nr_rec; i++) {
+		const struct ws_txrec *r = &s->rec[i];
+
+		if (r->reserved || !(r->flags & WS_F_FIN) ||
+		    r->flags & ~(WS_F_FIN | WS_RSV_MASK) ||
+		    r->opcode > WS_B0_OPCODE ||
+		    ws_opcode_is_ctrl(r->opcode) ||
+		    !type_allowed(ctx, r->opcode | (r->flags & WS_RSV_MASK)))
+			return -EINVAL;
+		sum += r->len;
+	}
+	if (sum > ctx->tx_frame_max)
+		return -EMSGSIZE;
+	return sum == size ? 0 : -EINVAL;
+}
+
+static int parse_cmsgs(const struct ws_ctx *ctx, struct msghdr *msg,
+		       size_t size, struct send *s)
+{
+	struct cmsghdr *cmsg;
+	int err = 0;
+
+	for_each_cmsghdr(cmsg, msg) {
+		if (!CMSG_OK(msg, cmsg))
+			return -EINVAL;
+		if (cmsg->cmsg_level != SOL_WS)
+			continue;
+		if (cmsg->cmsg_type == WS_TX_TYPE && !s->typed)
+			err = parse_type(ctx, s, cmsg);
+		else if (cmsg->cmsg_type == WS_RECORDS && !s->rec)
+			err = parse_records(ctx, s, cmsg, size);
+		else
+			err = -EINVAL;
+		if (err)
+			return err;
+	}
+	if ((s->typed && s->rec) ||
+	    ((s->ctrl || s->rec) && msg->msg_flags & MSG_MORE))
+		return -EINVAL;
+	return s->ctrl && size > WS_CTRL_MAX ? -EMSGSIZE : 0;
+}
+
+static int send_check(struct ws_ctx *ctx, const struct send *s)
+{
+	if (tx_over(ctx))
+		return tx_over_error(ctx);
+	/* A message is open: what continues it has no type of its own. */
+	if (ws_is(ctx, WS_F_TX_OPEN) && !ws_is(ctx, WS_F_TX_BUSY) &&
+	    ((s->typed && !s->ctrl) || s->rec))
+		return -EINVAL;
+	return 0;
+}
+
+static struct ubuf_info *get_uarg(struct ws_ctx *ctx, struct msghdr *msg,
+				  size_t size)
+{
+	struct sock *sk = ctx->sk;
+	struct ubuf_info *uarg;
+
+	if (!(msg->msg_flags & MSG_ZEROCOPY) || !size)
+		return NULL;
+	if (msg->msg_ubuf) {
+		net_zcopy_get(msg->msg_ubuf);
+		return msg->msg_ubuf;
+	}
+	if (!sock_flag(sk, SOCK_ZEROCOPY))
+		return NULL;
+	uarg = ws_zerocopy_alloc(sk, min_t(size_t, size, ctx->tx_frame_max));
+	if (!uarg)
+		return ERR_PTR(-ENOBUFS);
+	if (ws_is(ctx, WS_F_CLIENT) || !(sk->sk_route_caps & NETIF_F_SG))
+		uarg_to_msgzc(uarg)->zerocopy = 0;	/* copied: says so */
+	return uarg;
+}
+
+static ssize_t send_locked(struct ws_ctx *ctx, struct msghdr *msg,
+			   size_t size, const struct send *s)
+{
+	struct ubuf_info *uarg;
+	ssize_t ret;
+
+	ret = send_check(ctx, s);
+	if (ret)
+		return ret;
+	uarg = get_uarg(ctx, msg, size);
+	if (IS_ERR(uarg))
+		return PTR_ERR(uarg);
+	ret = send_message(ctx, msg, size, s, uarg);
+	if (uarg && ret < 0 && !msg->msg_ubuf)
+		net_zcopy_put_abort(uarg, true);
+	else
+		net_zcopy_put(uarg);
+	return ret;
+}
+
+/* Close from the application: the handshake begins, or is answered. */
+static int send_close(struct ws_ctx *ctx, struct msghdr *msg, size_t size)
+{
+	u8 body[WS_CTRL_MAX];
+	struct ws_aux *aux;
+	u16 code;
+
+	if (copy_from_iter(body, size, &msg->msg_iter) != size)
+		return -EFAULT;
+	if (ws_close_parse(body, size, &code))
+		return -EINVAL;
+	aux = ws_aux(ctx, GFP_KERNEL);
+	if (!aux)
+		return -ENOMEM;
+	ctx->code_next = code;
+	aux->tx_reason_len = size > 2 ? size - 2 : 0;
+	memcpy(aux->tx_reason, body + 2, aux->tx_reason_len);
+	ctx->flags |= WS_F_CLOSE_WANT;
+	ws_tx_kick(ctx);
+	return size;
+}
+
+/**
+ * ws_sendmsg() - proto.sendmsg of an active socket
+ * @sk: socket
+ * @msg: payload and control messages
+ * @size: bytes of payload
+ *
+ * Return: bytes in finished frames, or a negative errno when there are none.
+ */
+int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	struct ws_ctx *ctx = ws_ctx(sk);
+	struct send s = { };
+	ssize_t ret;
+
+	if (msg->msg_flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	lock_sock(sk);
+	ret = parse_cmsgs(ctx, msg, size, &s);
+	if (!ret && s.ctrl && (s.b0 & WS_B0_OPCODE) == WS_OP_CLOSE)
+		ret = tx_over(ctx) ? tx_over_error(ctx) :
+				     send_close(ctx, msg, size);
+	else if (!ret)
+		ret = send_locked(ctx, msg, size, &s);
+	release_sock(sk);
+	if (ret == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return ret;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files that touch sockets share. Nothing here is seen outside of
+ * the module; <linux/ws.h> is what applications see.
+ *
+ * Locking: unless a comment says otherwise, fields of struct ws_ctx are
+ * protected by the socket lock: lock_sock() in a process, or in softirq the
+ * spinlock with the socket not owned by a user. A callback that finds the
+ * socket owned leaves a WS_DEFER_* bit, and ws_release_cb() acts on it.
+ */
+#ifndef _WS_WS_H
+#define _WS_WS_H
+
+#include <linux/bvec.h>
+#include <linux/jiffies.h>
+#include <linux/skbuff.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <uapi/linux/ws.h>
+
+#include "compat.h"
+#include "frame.h"
+#include "protocol.h"
+#include "stats.h"
+
+#define WS_TX_FRAME_MAX_MIN	125
+#define WS_TX_FRAME_MAX_MAX	(1U << 20)
+#define WS_PRELOAD_MAX		(64U << 10)
+#define WS_MESSAGE_MAX_DEFAULT	(64U << 10)
+#define WS_TIMEOUT_MAX		(24U * 3600 * 1000)	/* ms */
+
+/* struct ws_ctx.flags */
+enum {
+	WS_F_ACTIVE	= BIT(0),	/* WS_ROLE was set */
+	WS_F_CLIENT	= BIT(1),
+	WS_F_CLOSE_SENT	= BIT(2),	/* our Close was accepted for sending */
+	WS_F_CLOSE_RCVD	= BIT(3),
+	WS_F_CLOSE_1ST	= BIT(4),	/* ours was sent before theirs came */
+	WS_F_CLOSE_WANT	= BIT(5),	/* send Close as soon as possible */
+	WS_F_FIN_SENT	= BIT(6),
+	WS_F_FAILED	= BIT(7),	/* we failed the connection */
+	WS_F_RX_END	= BIT(8),	/* nothing after scan.seq counts */
+	WS_F_RX_SHUT	= BIT(9),	/* shutdown(SHUT_RD) or close() */
+	WS_F_TX_SHUT	= BIT(10),	/* the application may send no more */
+	WS_F_TX_OPEN	= BIT(11),	/* a message awaits its next fragment */
+	WS_F_TX_BUSY	= BIT(12),	/* a blocking sender keeps others out */
+	WS_F_TX_NOW	= BIT(13),	/* inside the lower sendmsg */
+	WS_F_PING_WANT	= BIT(14),
+	WS_F_PING_OUT	= BIT(15),	/* our ping awaits its pong */
+	WS_F_DETACHED	= BIT(16),	/* close() was called, lingering */
+	WS_F_GONE	= BIT(17),	/* no work and no timer any more */
+	WS_F_AUTO_PONG	= BIT(18),
+	WS_F_AUTO_CLOSE	= BIT(19),
+	WS_F_UTF8	= BIT(20),
+	WS_F_ECHO_DUE	= BIT(21),	/* echo Close when the reader is there */
+	WS_F_ABORT	= BIT(22),	/* work: reset the connection */
+	WS_F_RETRY	= BIT(23),	/* timer: memory was short */
+	WS_F_TCP_GONE	= BIT(24),	/* TCP ended without Close: 1006 */
+	WS_F_LINGER_CNT	= BIT(25),	/* counted in ws_net.closing */
+	WS_F_EXPIRED	= BIT(26),	/* WS_CLOSE_TIMEOUT has passed */
+};
+
+/* struct ws_ctx.deferred, protected by the socket's spinlock alone */
+enum {
+	WS_DEFER_RX	= BIT(0),
+	WS_DEFER_TX	= BIT(1),
+	WS_DEFER_STATE	= BIT(2),
+	WS_DEFER_TIMER	= BIT(3),
+};
+
+struct ws_ctx;
+struct ws_msgq;
+
+/**
+ * struct ws_proto - protos derived from one lower layer, built once
+ * @list: in the table of attach.c
+ * @dormant: before WS_ROLE: options and close only
+ * @active: after WS_ROLE
+ * @ops: after WS_ROLE
+ * @lower: what the socket ran before; all calls go through it
+ * @lower_ops: likewise
+ * @data_ready: the socket's callbacks before ours
+ * @write_space: likewise
+ * @state_change: likewise
+ */
+struct ws_proto {
+	struct list_head	list;
+	struct proto		dormant;
+	struct proto		active;
+	struct proto_ops	ops;
+	struct proto		*lower;
+	const struct proto_ops	*lower_ops;
+	void			(*data_ready)(struct sock *sk);
+	void			(*write_space)(struct sock *sk);
+	void			(*state_change)(struct sock *sk);
+};
+
+/**
+ * struct ws_reader - where the application is in the stream
+ * @left: payload bytes of the current frame after @seq; 0 = at a header
+ * @seq: sequence number of the next byte
+ * @key: masking key, turned to that byte
+ * @avail: payload bytes found by the scanner and not read yet
+ * @events: empty messages and control frames to deliver, likewise
+ * @whole: messages that are there to their end, likewise
+ * @utf8: state of the text check
+ * @b0: first byte of the current frame
+ * @msg_b0: first byte of the current message's first frame
+ * @first: no payload of the message was read yet
+ *
+ * A copy of it is all that MSG_PEEK and a fault have to restore.
+ */
+struct ws_reader {
+	u64	left;
+	u32	seq;
+	u32	key;
+	u32	avail;
+	u32	events;
+	u32	whole;
+	u16	utf8;
+	u8	b0;
+	u8	msg_b0;
+	bool	first;
+};
+
+/**
+ * struct ws_scan - how far headers were parsed ahead of the reader
+ * @left: payload bytes of the current frame after @seq
+ * @seq: sequence number of the next byte
+ * @msg: the message that the stream is in at @seq
+ */
+struct ws_scan {
+	u64		left;
+	u32		seq;
+	struct ws_msg	msg;
+};
+
+/**
+ * struct ws_wait - a frame that the lower layer took in part
+ * @bv: what is left: one reference to each page
+ * @one: @bv for frames in one piece
+ * @uarg: completion of MSG_ZEROCOPY, or NULL
+ * @nr: entries of @bv left
+ * @len: bytes left, 0 = no frame waits
+ * @charged: bytes charged to the socket
+ */
+struct ws_wait {
+	struct bio_vec		*bv;
+	struct bio_vec		*base;
+	struct ubuf_info	*uarg;
+	struct bio_vec		one;
+	u32			nr;
+	u32			len;
+	u32			charged;
+};
+
+/**
+ * struct ws_aux - what few connections need, allocated on demand
+ * @preload: stream bytes before TCP's own, or NULL
+ * @preload_end: sequence number after them
+ * @pong_len: bytes of @pong, a pong that waits to be sent; -1 = none
+ * @pong: its payload
+ * @tx_close: what WS_CLOSE stored for our Close
+ * @rx_close: reason of the peer's Close
+ * @msgq: whole messages of WS_RX_MESSAGE
+ */
+struct ws_aux {
+	struct sk_buff		*preload;
+	u32			preload_end;
+	s16			pong_len;
+	u8			pong[WS_CTRL_MAX];
+	u8			tx_reason_len;
+	u8			rx_reason_len;
+	u8			tx_reason[WS_REASON_MAX];
+	u8			rx_reason[WS_REASON_MAX];
+};
+
+/**
+ * struct ws_ctx - one attached socket
+ */
+struct ws_ctx {
+	struct sock		*sk;
+	struct ws_proto		*proto;
+	u32			flags;
+	u8			deferred;
+	u8			rx_mode;
+	u8			tx_type;	/* WS_OP_* of plain sends */
+	u8			rx_ctrl;	/* WS_CTRL_* to deliver */
+	u32			tcp_seq;	/* expected tp->copied_seq */
+	u32			tx_frame_max;
+	struct ws_scan		scan;
+	struct ws_reader	rd;
+	struct ws_rules		rules;
+	int			rx_err;		/* positive errno, told once */
+	int			abort_err;	/* likewise, for the work */
+	u16			code_sent;
+	u16			code_rcvd;
+	u16			code_next;	/* 0 = default */
+	struct ws_wait		wait;
+	struct ws_aux		*aux;
+	struct ws_msgq		*msgq;
+
+	/* liveness: timeouts in ms, points in time in jiffies */
+	u32			ping_interval;
+	u32			ping_timeout;
+	u32			stall_timeout;
+	u32			close_timeout;
+	unsigned long		last_rx;
+	unsigned long		ping_at;	/* our ping left */
+	unsigned long		stall_at;	/* 0, or a frame began */
+	unsigned long		close_at;	/* Close left, or we failed */
+	u64			ping_ns;
+	u32			rtt_us;
+	u32			ping_id;
+	struct timer_list	timer;
+	struct work_struct	work;
+	struct rcu_head		rcu;
+
+	u32			discarded;	/* bytes since close() */
+	u32			rx_pings;
+	u32			rx_pongs;
+	u32			tx_pings;
+	u32			tx_pongs;
+	u64			rx_bytes;
+	u64			tx_bytes;
+	u64			rx_frames;
+	u64			tx_frames;
+};
+
+/* attach.c */
+struct ws_ctx *ws_ctx(const struct sock *sk);
+struct ws_aux *ws_aux(struct ws_ctx *ctx, gfp_t gfp);
+int ws_attach(struct sock *sk);
+int ws_activate(struct ws_ctx *ctx, int role);
+void ws_detach(struct ws_ctx *ctx);
+void ws_free(struct ws_ctx *ctx);
+int ws_attach_init(void);
+void ws_attach_exit(void);
+
+/**
+ * struct ws_pass - one walk of the reader
+ * @to: where payload goes; NULL counts only
+ * @len: most bytes to return
+ * @done: bytes returned
+ * @peek: stop at the end of the first frame
+ * @cmsg: the caller can tell empty messages apart
+ * @eor: the last byte of a message was returned
+ * @stop: nothing more fits this call
+ * @trunc: the rest of the message was thrown away
+ * @frame: what the bytes belong to
+ */
+struct ws_pass {
+	struct iov_iter	*to;
+	size_t		len;
+	size_t		done;
+	bool		peek;
+	bool		cmsg;
+	bool		eor;
+	bool		stop;
+	bool		trunc;
+	struct ws_frame	frame;
+};
+
+/* rx.c */
+int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps);
+void ws_rx_consume(struct ws_ctx *ctx);
+bool ws_rx_cut(const struct ws_ctx *ctx);
+void ws_rx_scan(struct ws_ctx *ctx);
+void ws_rx_fail(struct ws_ctx *ctx, u16 code);
+void ws_rx_drain(struct ws_ctx *ctx);
+void ws_rx_purge(struct ws_ctx *ctx);
+
+/* recv.c */
+bool ws_rx_readable(const struct ws_ctx *ctx);
+int ws_rx_inq(struct ws_ctx *ctx);
+int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode);
+int ws_rx_set_message_max(struct ws_ctx *ctx, u32 max);
+u32 ws_rx_level(const struct ws_ctx *ctx);
+int ws_rx_preload(struct ws_ctx *ctx, sockptr_t data, unsigned int len);
+
+/* msgq.c */
+int ws_msgq_open(struct ws_ctx *ctx);
+void ws_msgq_fill(struct ws_ctx *ctx);
+void ws_msgq_free(struct ws_ctx *ctx);
+int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags);
+u32 ws_msgq_ready(const struct ws_ctx *ctx);
+bool ws_msgq_empty(const struct ws_ctx *ctx);
+u32 ws_msgq_inq(const struct ws_ctx *ctx);
+
+/* unmask.c */
+int ws_copy_out(struct ws_ctx *ctx, struct sk_buff *skb, u32 off,
+		struct iov_iter *to, u32 len);
+
+/* tx.c */
+int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len);
+bool ws_tx_push(struct ws_ctx *ctx);
+void ws_tx_drop(struct ws_ctx *ctx);
+bool ws_tx_memory_free(const struct sock *sk, int wake);
+
+/* control.c */
+void ws_rx_control(struct ws_ctx *ctx, u8 opcode, const u8 *p,
+		   unsigned int len);
+void ws_rx_reached_end(struct ws_ctx *ctx);
+void ws_tx_kick(struct ws_ctx *ctx);
+void ws_timer_set(struct ws_ctx *ctx);
+void ws_timer(struct timer_list *t);
+void ws_expire(struct ws_ctx *ctx);
+void ws_fail(struct ws_ctx *ctx, u16 code, int err);
+void ws_abort(struct ws_ctx *ctx, int err);
+
+/* close.c */
+void ws_close(struct sock *sk, long timeout);
+int ws_shutdown(struct socket *sock, int how);
+bool ws_close_done(const struct ws_ctx *ctx);
+void ws_work(struct work_struct *work);
+void ws_queue_work(struct ws_ctx *ctx);
+int ws_close_init(void);
+void ws_close_exit(void);
+
+/* sockopt.c */
+int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		  unsigned int optlen);
+int ws_getsockopt(struct sock *sk, int level, int optname,
+		  char __user *optval, int __user *optlen);
+void ws_fill_info(const struct ws_ctx *ctx, struct ws_info *info);
+
+/* poll.c */
+__poll_t ws_poll(struct file *file, struct socket *sock, poll_table *wait);
+int ws_ioctl(struct sock *sk, int cmd, int *karg);
+int ws_peek_len(struct socket *sock);
+
+static inline bool ws_is(const struct ws_ctx *ctx, u32 flags)
+{
+	return ctx->flags & flags;
+}
+
+static inline bool ws_rx_at_end(const struct ws_ctx *ctx)
+{
+	return ws_is(ctx, WS_F_RX_END) && !ctx->rd.avail && !ctx->rd.events;
+}
+
+/* No byte will follow those that are there. */
+static inline bool ws_rx_ending(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	return READ_ONCE(ctx->flags) & WS_F_RX_END || READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       sk->sk_state == TCP_CLOSE;
+}
+
+#endif /* _WS_WS_H */
