@@ -1,22 +1,104 @@
 # SPDX-License-Identifier: GPL-2.0
 # `make help` tells the targets.
+#
+# Nearly all is compiled and run in a root file system of our own (selftests/vm),
+# with this same Makefile: the targets in the first half are its, and modules,
+# tools and install are any machine's.
 
 .DEFAULT_GOAL := all
 
-# Building the module for one kernel; any machine with its headers can. Objects
-# go to build/<release>/, which mirrors the sources: before 6.13 Kbuild cannot
-# keep the two apart.
-KDIR ?= /lib/modules/$(shell uname -r)/build
-release = $(shell $(MAKE) -s -C $(KDIR) kernelrelease)
-objects = $(CURDIR)/build/$(release)
+# The module for one kernel. Objects go to build/<release>/, which mirrors the
+# sources: before 6.13 Kbuild cannot keep the two apart.
+KDIR	?= /lib/modules/$(shell uname -r)/build
+release	= $(shell $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+objects	= $(CURDIR)/build/$(release)
+W	?= 1
 
-.PHONY: modules
+.PHONY: modules tools install clean
 modules:
 	@mkdir -p $(objects)
 	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/ws_ulp $(objects)
 	@find $(objects) -xtype l -delete
-	$(MAKE) -C $(KDIR) M=$(objects) W=1 modules
+	+$(MAKE) -C $(KDIR) M=$(objects) W=$(W) modules
 
-# What a guest gets of one kernel: selftests/vm/run asks for it, in the base root.
-.PHONY: guest
-guest: modules
+tools:
+	$(if $(wildcard tools/Makefile),+$(MAKE) -C tools)
+
+install: modules
+	+$(MAKE) -C $(KDIR) M=$(objects) modules_install
+	depmod $(release)
+	install -D -m 644 ws_ulp/include/uapi/linux/ws.h \
+		$(DESTDIR)/usr/include/linux/ws.h
+	+$(MAKE) -C tools install
+
+clean:
+	rm -rf build
+
+ifneq ($(wildcard /etc/ws-root),)
+
+# In the base root: linux-source has kselftest's own parts.
+LINUX	:= /usr/src/linux
+KSELFTEST := $(LINUX)/tools/testing/selftests
+INSTALL	:= $(CURDIR)/build/kselftest
+
+.PHONY: guest kselftest unit fuzz lint
+# What selftests/vm/run puts into a guest
+guest: modules tools $(if $(wildcard selftests/net/Makefile),kselftest)
+
+kselftest:
+	+$(MAKE) -C selftests/net -I $(KSELFTEST) OUTPUT=$(CURDIR)/build/net \
+		INSTALL_PATH=$(INSTALL)/ws install
+	cp -r $(KSELFTEST)/run_kselftest.sh $(KSELFTEST)/kselftest $(INSTALL)
+	$(MAKE) -s -C selftests/net -I $(KSELFTEST) COLLECTION=ws emit_tests \
+		>$(INSTALL)/kselftest-list.txt
+
+unit fuzz:
+	+$(MAKE) -C selftests/$@ check
+
+lint:
+	selftests/lint/all
+
+else
+
+VM	:= selftests/vm
+KERNELS	:= 6.12 7.2
+
+.PHONY: all help check check-debug demo shell unit fuzz lint
+all:
+	@for kernel in $(KERNELS); do \
+		$(VM)/build -k $$kernel guest || exit; \
+	done
+
+help:
+	@sed -n 's/^#help //p' Makefile
+
+#help make              build the module for both kernels, and the tools
+#help make demo         watch other people's programs talk to it
+#help make check        all tests, on both kernels: the verdict
+#help make check-debug  the kselftests on a kernel that checks itself
+#help make shell        a shell in a guest, module loaded
+#help make unit         tests of the pure files alone
+#help make fuzz         a minute of fuzzing them (FUZZ_SECONDS=60)
+#help make lint         W=1, sparse, checkpatch, spelling, shellcheck, layers
+#help make install      module, header and tools, on this machine (as root)
+#help make clean        remove build/; the cache of the test machine stays
+check:
+	@selftests/check unit fuzz $(KERNELS)
+
+check-debug:
+	@selftests/check debug
+
+demo:
+	@selftests/demo/run
+
+shell:
+	@$(VM)/run -i
+
+unit fuzz:
+	@$(VM)/build $@
+
+lint:
+	@git ls-files >build/lint.files
+	@$(VM)/build $@
+
+endif

@@ -22,6 +22,25 @@ as_root() {
 # A half-built root has no mounts left in it, but a mistake here would be dear.
 remove() { as_root rm -rf --one-file-system -- "$@"; }
 
+# find_kernel NAME: sets abi, image, kdir (its build directory in the base root)
+# and bind (what that needs at /cache there)
+# shellcheck disable=SC2034 # for the scripts that ask
+find_kernel() {
+	base=$("$vm/root" -q base)
+	if [ "$1" = debug ]; then
+		bind=$("$vm/debug-kernel")
+		abi=$(cat "$bind/abi")
+		image=$bind/vmlinuz
+		kdir=/cache/build
+		return
+	fi
+	abi=$(awk -v name="$1" '$1 == name { print $2 }' "$base/kernels")
+	[ -n "$abi" ] || die "no such kernel: $1"
+	bind=''
+	image=$base/vmlinuz-$1
+	kdir=/lib/modules/$abi/build
+}
+
 # hash: the first digits are enough for a name
 short_hash() { sha256sum | cut -c1-12; }
 
