@@ -202,7 +202,8 @@ static void keep_rest(struct ws_ctx *ctx, struct frame *f, u32 sent)
 	w->nr = f->nr;
 	w->len = f->len;
 	w->uarg = f->uarg;
-	net_zcopy_get(w->uarg);
+	if (w->uarg)
+		net_zcopy_get(w->uarg);
 	wait_advance(w, sent);
 	wait_charge(ctx);
 	f->bv = NULL;
