@@ -23,6 +23,7 @@ enum {
 };
 
 #define STATE_BITS	63
+#define BLOCK		16
 
 #define TO(from, to)	((u64)(to) << (from))
 
@@ -61,6 +62,7 @@ static u64 next(u64 state, u8 byte)
 	return step[byte] >> (state & STATE_BITS);
 }
 
+/* Is a block of 16 bytes ASCII? */
 static bool is_ascii(const u8 *p)
 {
 	u64 a, b;
@@ -70,17 +72,18 @@ static bool is_ascii(const u8 *p)
 	return !((a | b) & 0x8080808080808080ull);
 }
 
-/* Eight steps; the compiler keeps them in registers. */
-static u64 next8(u64 state, const u8 *p)
+/* Four steps a round: one long chain of shifts, all in registers. */
+static u64 next_block(u64 state, const u8 *p)
 {
-	state = next(state, p[0]);
-	state = next(state, p[1]);
-	state = next(state, p[2]);
-	state = next(state, p[3]);
-	state = next(state, p[4]);
-	state = next(state, p[5]);
-	state = next(state, p[6]);
-	return next(state, p[7]) & STATE_BITS;
+	const u8 *end = p + BLOCK;
+
+	for (; p < end; p += 4) {
+		state = next(state, p[0]);
+		state = next(state, p[1]);
+		state = next(state, p[2]);
+		state = next(state, p[3]);
+	}
+	return state & STATE_BITS;
 }
 
 /**
@@ -101,16 +104,13 @@ size_t ws_utf8_check(u16 *state, const u8 *p, size_t n)
 	u64 s = *state, after;
 	size_t i = 0;
 
-	while (n - i >= 16) {
-		if (s == OK && is_ascii(p + i)) {
-			i += 16;
+	for (; n - i >= BLOCK; i += BLOCK) {
+		if (s == OK && is_ascii(p + i))
 			continue;
-		}
-		after = next8(next8(s, p + i), p + i + 8);
+		after = next_block(s, p + i);
 		if (after == BAD)
 			break;
 		s = after;
-		i += 16;
 	}
 	for (; i < n; i++) {
 		s = next(s, p[i]) & STATE_BITS;
