@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What a handshake is to be like. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "internal.h"
+
+#define DEFAULTS {							\
+	[WSUP_TIMEOUT]		= 10000,				\
+	[WSUP_HEAD_MAX]		= 16384,				\
+	[WSUP_FIELDS_MAX]	= 100,					\
+	[WSUP_BODY_MAX]		= 16384,				\
+	[WSUP_REQUESTS_MAX]	= 100,					\
+	[WSUP_ATTACH]		= 1,					\
+	[WSUP_AUTH]		= WSUP_AUTH_BASIC | WSUP_AUTH_DIGEST,	\
+}
+
+const struct wsup_config wsup_default_config = { .number = DEFAULTS };
+
+static const struct {
+	long	min;
+	long	max;
+} ranges[NUMBERS] = {
+	[WSUP_TIMEOUT]		= { 1, 3600000 },
+	[WSUP_HEAD_MAX]		= { 256, 1 << 20 },
+	[WSUP_FIELDS_MAX]	= { 8, 10000 },
+	[WSUP_BODY_MAX]		= { 0, 1 << 20 },
+	[WSUP_REQUESTS_MAX]	= { 1, 1000000 },
+	[WSUP_REDIRECTS_MAX]	= { 0, 20 },
+	[WSUP_ATTACH]		= { 0, 1 },
+	[WSUP_ASK]		= { 0, 1 },
+	[WSUP_NONBLOCK]		= { 0, 1 },
+	[WSUP_PROXY_ENV]	= { 0, 1 },
+	[WSUP_AUTH]		= { 1, WSUP_AUTH_BASIC | WSUP_AUTH_DIGEST },
+};
+
+struct wsup_config *wsup_config_new(void)
+{
+	struct wsup_config *config = calloc(1, sizeof(*config));
+
+	if (!config)
+		return NULL;
+	memcpy(config->number, wsup_default_config.number,
+	       sizeof(config->number));
+	if (getrandom(config->secret, SECRET_LEN, 0) != SECRET_LEN) {
+		free(config);
+		return NULL;
+	}
+	return config;
+}
+
+void wsup_config_free(struct wsup_config *config)
+{
+	size_t i;
+
+	if (!config)
+		return;
+	for (i = 0; i < TEXTS; i++)
+		texts_free(&config->text[i]);
+	free(config);
+}
+
+int wsup_config_set(struct wsup_config *config, enum wsup_number what,
+		    long value)
+{
+	if (what < WSUP_TIMEOUT || what >= NUMBERS)
+		return -EINVAL;
+	if (value < ranges[what].min || value > ranges[what].max)
+		return -EINVAL;
+	config->number[what] = value;
+	return 0;
+}
+
+static bool has_control(const char *s)
+{
+	for (; *s; s++)
+		if (((unsigned char)*s < ' ' && *s != '\t') || *s == 0x7f)
+			return true;
+	return false;
+}
+
+/**
+ * header_valid() - may a caller have this header sent?
+ * @header: "Name: value"
+ *
+ * Nothing that would start another line, and nothing that the handshake itself
+ * is made of.
+ *
+ * Return: true or false.
+ */
+bool header_valid(const char *header)
+{
+	static const char * const ours[] = {
+		"Connection", "Upgrade", "Content-Length", "Transfer-Encoding",
+		"Sec-WebSocket-Key", "Sec-WebSocket-Accept",
+		"Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
+		"Sec-WebSocket-Extensions",
+	};
+	const char *colon = strchr(header, ':');
+	size_t i, len;
+
+	if (!colon || has_control(header))
+		return false;
+	len = (size_t)(colon - header);
+	for (i = 0; i < ARRAY_SIZE(ours); i++)
+		if (strlen(ours[i]) == len &&
+		    !strncasecmp(ours[i], header, len))
+			return false;
+	return is_token(header, len);
+}
+
+static bool text_valid(enum wsup_text what, const char *value)
+{
+	switch (what) {
+	case WSUP_HEADER:
+		return header_valid(value);
+	case WSUP_SUBPROTOCOL:
+		return is_token(value, strlen(value));
+	case WSUP_PATH:
+		return *value == '/' && !strpbrk(value, "?# ");
+	case WSUP_USER:
+		return strchr(value, ':') && !has_control(value);
+	case WSUP_REALM:
+		return !strpbrk(value, "\"\\") && !has_control(value);
+	case WSUP_ORIGIN:
+	case WSUP_ALLOW_ORIGIN:
+	case WSUP_PROXY:
+		return !has_control(value);
+	}
+	return false;
+}
+
+int wsup_config_add(struct wsup_config *config, enum wsup_text what,
+		    const char *value)
+{
+	if (what < WSUP_HEADER || what >= TEXTS || !text_valid(what, value))
+		return -EINVAL;
+	return texts_add(&config->text[what], value);
+}
+
+/**
+ * config_text() - a text of which there is one
+ * @config: configuration
+ * @what: which
+ *
+ * Return: what was added last, or NULL.
+ */
+const char *config_text(const struct wsup_config *config, enum wsup_text what)
+{
+	const struct texts *texts = &config->text[what];
+
+	return texts->n ? texts->at[texts->n - 1] : NULL;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Looking up names without blocking the caller. getaddrinfo() cannot be
+ * interrupted: a lookup that nobody waits for any more goes on until the
+ * resolver gives up, and the last of the two who leaves frees it.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+struct lookup {
+	atomic_int	users;
+	int		event;
+	char		*host;
+	char		*port;
+	int		error;		/* EAI_* */
+	struct addrinfo	*list;
+};
+
+static int look_up(struct lookup *lookup, int flags)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV | flags,
+	};
+
+	return getaddrinfo(lookup->host, lookup->port, &hints, &lookup->list);
+}
+
+static void *run(void *arg)
+{
+	struct lookup *lookup = arg;
+
+	lookup->error = look_up(lookup, 0);
+	if (eventfd_write(lookup->event, 1))
+		abort();	/* cannot: the counter was 0 */
+	lookup_put(lookup);
+	return NULL;
+}
+
+/* Signals are the application's: none is taken by this thread. */
+static int start_thread(struct lookup *lookup)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	err = pthread_create(&thread, &attr, run, lookup);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -err;
+}
+
+static struct lookup *lookup_new(const char *host, const char *port)
+{
+	struct lookup *lookup = calloc(1, sizeof(*lookup));
+
+	if (!lookup)
+		return NULL;
+	atomic_init(&lookup->users, 1);
+	lookup->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	lookup->host = strdup(host);
+	lookup->port = strdup(port);
+	if (lookup->event >= 0 && lookup->host && lookup->port)
+		return lookup;
+	lookup_put(lookup);
+	return NULL;
+}
+
+/**
+ * lookup_start() - begin to look up a name
+ * @lookup: receives the lookup, to be given back with lookup_put()
+ * @host: name or address
+ * @port: number
+ *
+ * An address is known at once and takes no thread.
+ *
+ * Return: 0 or -errno.
+ */
+int lookup_start(struct lookup **lookup, const char *host, const char *port)
+{
+	struct lookup *l = lookup_new(host, port);
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	*lookup = l;
+	l->error = look_up(l, AI_NUMERICHOST);
+	if (l->error != EAI_NONAME)
+		return eventfd_write(l->event, 1) ? -errno : 0;
+	atomic_fetch_add(&l->users, 1);
+	err = start_thread(l);
+	if (err)
+		atomic_fetch_sub(&l->users, 1);
+	return err;
+}
+
+/**
+ * lookup_fd() - descriptor that becomes readable when the result is there
+ * @lookup: lookup
+ *
+ * Return: the descriptor.
+ */
+int lookup_fd(const struct lookup *lookup)
+{
+	return lookup->event;
+}
+
+/**
+ * lookup_result() - take the result
+ * @lookup: lookup
+ * @list: receives addresses, to be freed with freeaddrinfo()
+ *
+ * Return: 0, -EAGAIN not yet, -WSUP_ERESOLVE.
+ */
+int lookup_result(struct lookup *lookup, struct addrinfo **list)
+{
+	eventfd_t value;
+
+	if (eventfd_read(lookup->event, &value))
+		return -EAGAIN;
+	if (lookup->error)
+		return -WSUP_ERESOLVE;
+	*list = lookup->list;
+	lookup->list = NULL;
+	return 0;
+}
+
+/**
+ * lookup_put() - leave a lookup, finished or not
+ * @lookup: may be NULL
+ */
+void lookup_put(struct lookup *lookup)
+{
+	if (!lookup || atomic_fetch_sub(&lookup->users, 1) > 1)
+		return;
+	if (lookup->event >= 0)
+		close(lookup->event);
+	if (lookup->list)
+		freeaddrinfo(lookup->list);
+	free(lookup->host);
+	free(lookup->port);
+	free(lookup);
+}

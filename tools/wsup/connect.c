@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * wsup connect: a connection between a server and stdin and stdout. Two loops
+ * that only wait: the kernel keeps the two directions apart, answers pings and
+ * closes.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/ws.h>
+
+#include "wsup.h"
+
+#define CHUNK	65536
+
+static struct {
+	bool	bytes;		/* stdin and stdout are streams of bytes */
+	int	type;		/* of what is sent */
+	int	ping_interval;
+	bool	verbose;
+	int	fd;
+} opt;
+
+static void help(void)
+{
+	puts("usage: wsup connect [OPTION...] URL\n\n"
+	     "Open a WebSocket connection to ws://HOST[:PORT][/PATH]. Each line\n"
+	     "of stdin is sent as a text message, each message received is\n"
+	     "written to stdout as a line. At the end of stdin the connection\n"
+	     "is closed; the exit code is 0 if the server then closed it too.\n\n"
+	     "  -b, --bytes              stdin and stdout are streams of bytes:\n"
+	     "                           binary messages of whatever size\n"
+	     "      --binary             send lines as binary messages\n"
+	     "      --text               send bytes as text messages\n"
+	     "  -H, --header 'NAME: VALUE'  send a header\n"
+	     "  -p, --subprotocol NAME   offer a subprotocol, best first\n"
+	     "  -o, --origin ORIGIN      send an Origin header\n"
+	     "  -P, --ping-interval MS   ping a server that is silent this long\n"
+	     "  -t, --timeout MS         for the handshake (10000)\n"
+	     "  -v, --verbose            tell how it began and ended\n"
+	     "  -h, --help               this text");
+}
+
+/* How the connection ended, or began to. */
+static struct ws_close close_state(int fd)
+{
+	struct ws_close close = {};
+	socklen_t len = sizeof(close);
+
+	if (getsockopt(fd, SOL_WS, WS_CLOSE, &close, &len))
+		die("cannot tell how it ended: %s", strerror(errno));
+	return close;
+}
+
+static void report(const struct ws_close *close)
+{
+	static const char * const by[] = {
+		[WS_CLOSE_BY_NONE] = "",
+		[WS_CLOSE_BY_LOCAL] = " by us",
+		[WS_CLOSE_BY_PEER] = " by the server",
+	};
+
+	complain("closed%s: %d%s%.*s",
+		 close->by < ARRAY_SIZE(by) ? by[close->by] : "", close->code,
+		 close->len ? " " : "", close->len, close->reason);
+}
+
+static void write_all(int fd, const char *data, size_t len)
+{
+	ssize_t n;
+
+	for (; len; data += n, len -= (size_t)n) {
+		n = write(fd, data, len);
+		if (n < 0)
+			die("stdout: %s", strerror(errno));
+	}
+}
+
+/* Sends all of it; @more: the message goes on after it. */
+static bool send_all(const char *data, size_t len, bool more)
+{
+	ssize_t n;
+
+	do {
+		n = send(opt.fd, data, len, MSG_NOSIGNAL | (more ? MSG_MORE
+								: 0));
+		if (n < 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	} while (len);
+	return true;
+}
+
+/* Each complete line is a message; a part of a long one is a fragment. */
+static bool send_lines(const char *data, size_t len, bool *open)
+{
+	const char *end;
+	size_t n;
+
+	while (len) {
+		end = memchr(data, '\n', len);
+		n = end ? (size_t)(end - data) : len;
+		*open = !end;
+		if (!send_all(data, n, *open))
+			return false;
+		n += !!end;
+		data += n;
+		len -= n;
+	}
+	return true;
+}
+
+/*
+ * stdin to the server. A failure is nothing to tell about: the other loop
+ * learns from the kernel how the connection ended.
+ */
+static void *send_loop(void *arg)
+{
+	bool open = false, ok = true;
+	char data[CHUNK];
+	ssize_t n;
+
+	while (ok && (n = read(STDIN_FILENO, data, sizeof(data))) > 0)
+		ok = opt.bytes ? send_all(data, (size_t)n, false)
+			       : send_lines(data, (size_t)n, &open);
+	if (ok && n < 0)
+		die("stdin: %s", strerror(errno));
+	if (ok && open)		/* the last line has no newline */
+		send_all("", 0, false);
+	shutdown(opt.fd, SHUT_WR);
+	return arg;
+}
+
+/* Room for the control message makes the kernel show empty messages too. */
+static ssize_t receive(char *data, size_t size, bool *end)
+{
+	union {
+		struct cmsghdr	head;
+		char		room[CMSG_SPACE(sizeof(struct ws_frame))];
+	} control;
+	struct iovec iov = { .iov_base = data, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(opt.fd, &msg, 0);
+
+	*end = n >= 0 && msg.msg_flags & MSG_EOR;
+	return n;
+}
+
+/* The server to stdout, until there is no more. */
+static int receive_loop(void)
+{
+	char data[CHUNK + 1];
+	ssize_t n;
+	bool end;
+
+	for (;;) {
+		n = receive(data, CHUNK, &end);
+		if (n < 0)
+			return -errno;
+		if (!n && !end)
+			return 0;
+		if (end && !opt.bytes)
+			data[n++] = '\n';
+		write_all(STDOUT_FILENO, data, (size_t)n);
+	}
+}
+
+static int talk(void)
+{
+	struct ws_close close;
+	pthread_t thread;
+	int err;
+
+	if (opt.type)
+		set_int(opt.fd, WS_TX_TYPE, opt.type);
+	if (opt.ping_interval)
+		set_int(opt.fd, WS_PING_INTERVAL, opt.ping_interval);
+	if (pthread_create(&thread, NULL, send_loop, NULL))
+		die("no thread");
+	err = receive_loop();
+	close = close_state(opt.fd);
+	if (err)
+		complain("%s", strerror(-err));
+	if (opt.verbose)
+		report(&close);
+	return err || (close.code != 1000 && close.code != 1001 &&
+		       close.code != 1005);
+}
+
+static void begin(const char *url, struct wsup_config *config)
+{
+	struct wsup_hs *hs;
+
+	opt.fd = wsup_connect(url, config, &hs);
+	if (opt.fd < 0)
+		die("%s", hs ? wsup_error(hs) : wsup_strerror(opt.fd));
+	if (opt.verbose && wsup_subprotocol(hs))
+		complain("connected, subprotocol %s", wsup_subprotocol(hs));
+	else if (opt.verbose)
+		complain("connected");
+	wsup_free(hs);
+	wsup_config_free(config);
+}
+
+static void parse(int argc, char **argv, struct wsup_config *config)
+{
+	enum { TEXT = 256, BINARY };
+	static const struct option options[] = {
+		{ "bytes", no_argument, NULL, 'b' },
+		{ "binary", no_argument, NULL, BINARY },
+		{ "text", no_argument, NULL, TEXT },
+		{ "header", required_argument, NULL, 'H' },
+		{ "subprotocol", required_argument, NULL, 'p' },
+		{ "origin", required_argument, NULL, 'o' },
+		{ "ping-interval", required_argument, NULL, 'P' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "bH:p:o:P:t:vh", options,
+				NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			opt.bytes = true;
+			break;
+		case TEXT:
+			opt.type = WS_OP_TEXT;
+			break;
+		case BINARY:
+			opt.type = WS_OP_BINARY;
+			break;
+		case 'H':
+			add_text(config, WSUP_HEADER, "--header", optarg);
+			break;
+		case 'p':
+			add_text(config, WSUP_SUBPROTOCOL, "--subprotocol",
+				 optarg);
+			break;
+		case 'o':
+			add_text(config, WSUP_ORIGIN, "--origin", optarg);
+			break;
+		case 'P':
+			opt.ping_interval = number("--ping-interval", optarg, 0,
+						   86400000);
+			break;
+		case 't':
+			wsup_config_set(config, WSUP_TIMEOUT,
+					number("--timeout", optarg, 1,
+					       3600000));
+			break;
+		case 'v':
+			opt.verbose = true;
+			break;
+		case 'h':
+			help();
+			exit(0);
+		default:
+			exit(EXIT_USAGE);
+		}
+	}
+}
+
+/**
+ * cmd_connect() - the command
+ * @argc: number of arguments
+ * @argv: arguments, with the command's name
+ *
+ * Return: exit code.
+ */
+int cmd_connect(int argc, char **argv)
+{
+	struct wsup_config *config = new_config();
+
+	parse(argc, argv, config);
+	if (optind + 1 != argc)
+		die_usage("exactly one URL is needed");
+	if (!opt.type)
+		opt.type = opt.bytes ? WS_OP_BINARY : WS_OP_TEXT;
+	signal(SIGPIPE, SIG_DFL);
+	begin(argv[optind], config);
+	return talk();
+}

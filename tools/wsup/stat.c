@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/* wsup stat: the counters of this network namespace. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wsup.h"
+
+#define PATH	"/proc/net/ws_stat"
+
+static void help(void)
+{
+	puts("usage: wsup stat [-a] [NAME...]\n\n"
+	     "Show the counters of ws_ulp in this network namespace: those\n"
+	     "named, else those that are not 0.\n\n"
+	     "  -a, --all   those that are 0 as well\n"
+	     "  -h, --help  this text");
+}
+
+static bool named(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 0; i < argc; i++)
+		if (!strcmp(name, argv[i]))
+			return true;
+	return false;
+}
+
+static void show(FILE *from, bool all, int argc, char **argv)
+{
+	unsigned long long value;
+	char name[64];
+
+	while (fscanf(from, "%63s %llu", name, &value) == 2)
+		if (argc ? named(name, argc, argv) : all || value)
+			printf("%-24s %llu\n", name, value);
+}
+
+/**
+ * cmd_stat() - the command
+ * @argc: number of arguments
+ * @argv: arguments, with the command's name
+ *
+ * Return: exit code.
+ */
+int cmd_stat(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "all", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' },
+		{}
+	};
+	bool all = false;
+	FILE *from;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "ah", options, NULL)) != -1) {
+		switch (c) {
+		case 'a':
+			all = true;
+			break;
+		case 'h':
+			help();
+			return 0;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	from = fopen(PATH, "re");
+	if (!from && errno == ENOENT)
+		die("%s", wsup_attach_strerror(-ENOENT));
+	if (!from)
+		die(PATH ": %s", strerror(errno));
+	show(from, all, argc - optind, argv + optind);
+	fclose(from);
+	return 0;
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages, arguments, addresses. */
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/ws.h>
+
+#include "wsup.h"
+
+static void message(const char *fmt, va_list args)
+{
+	char text[1024];
+
+	/* in one piece, whoever else writes to the same place */
+	vsnprintf(text, sizeof(text), fmt, args);
+	fprintf(stderr, "wsup: %s: %s\n", command_name, text);
+}
+
+/**
+ * complain() - write a message to stderr
+ * @fmt: as for printf(), without a newline
+ */
+void complain(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	message(fmt, args);
+	va_end(args);
+}
+
+/**
+ * die() - write a message to stderr and exit with 1
+ * @fmt: as for printf(), without a newline
+ */
+void die(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	message(fmt, args);
+	va_end(args);
+	exit(EXIT_FAILURE);
+}
+
+/**
+ * die_usage() - write a message to stderr and exit with 2
+ * @fmt: as for printf(), without a newline
+ */
+void die_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	message(fmt, args);
+	va_end(args);
+	fprintf(stderr, "'wsup %s --help' tells more\n", command_name);
+	exit(EXIT_USAGE);
+}
+
+/**
+ * number() - value of an option, or exit
+ * @option: its name, for the message
+ * @text: its value
+ * @min: smallest value allowed
+ * @max: largest value allowed
+ *
+ * Return: the value.
+ */
+long number(const char *option, const char *text, long min, long max)
+{
+	long value;
+	char *end;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || *end || value < min || value > max)
+		die_usage("%s: not a number from %ld to %ld: %s", option, min,
+			  max, text);
+	return value;
+}
+
+/**
+ * add_text() - wsup_config_add(), or exit
+ * @config: to add to
+ * @what: which text
+ * @option: name of the option, for the message
+ * @value: its value
+ */
+void add_text(struct wsup_config *config, enum wsup_text what,
+	      const char *option, const char *value)
+{
+	int err = wsup_config_add(config, what, value);
+
+	if (err == -EINVAL)
+		die_usage("%s: not acceptable: %s", option, value);
+	if (err)
+		die("%s", wsup_strerror(err));
+}
+
+/**
+ * new_config() - wsup_config_new(), or exit
+ *
+ * Return: the configuration.
+ */
+struct wsup_config *new_config(void)
+{
+	struct wsup_config *config = wsup_config_new();
+
+	if (!config)
+		die("%s", wsup_strerror(-ENOMEM));
+	return config;
+}
+
+/**
+ * set_int() - set an option of level SOL_WS, or exit
+ * @fd: attached socket
+ * @option: which
+ * @value: its value
+ */
+void set_int(int fd, int option, int value)
+{
+	if (setsockopt(fd, SOL_WS, option, &value, sizeof(value)))
+		die("cannot set option %d: %s", option, strerror(errno));
+}
+
+/**
+ * parse_address() - address to listen at, or exit
+ * @text: [ADDRESS:]PORT; an IPv6 address in brackets; loopback by default
+ *
+ * Return: the first address, to be freed with freeaddrinfo().
+ */
+struct addrinfo *parse_address(const char *text)
+{
+	struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	char host[256] = "127.0.0.1";
+	const char *colon = strrchr(text, ':');
+	struct addrinfo *list;
+	size_t len;
+	int err;
+
+	if (colon) {
+		len = (size_t)(colon - text);
+		if (len >= 2 && *text == '[' && colon[-1] == ']') {
+			text++;
+			len -= 2;
+		}
+		if (!len || len >= sizeof(host))
+			die_usage("not ADDRESS:PORT: %s", text);
+		memcpy(host, text, len);
+		host[len] = '\0';
+	}
+	err = getaddrinfo(host, colon ? colon + 1 : text, &hints, &list);
+	if (err)
+		die("%s: %s", text, gai_strerror(err));
+	return list;
+}
+
+/**
+ * print_address() - the local address of a socket
+ * @fd: bound socket
+ * @text: receives ADDRESS:PORT
+ * @size: of @text
+ */
+void print_address(int fd, char *text, size_t size)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[64], port[8];
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) ||
+	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host),
+			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
+		die("cannot tell the address");
+	snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host,
+		 port);
+}
