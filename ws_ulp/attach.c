@@ -3,6 +3,7 @@
  * Attaching to a socket and letting go of it: the context, and the protos
  * that stand between the socket and what it ran before.
  */
+#include <linux/mempool.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
@@ -11,7 +12,12 @@
 #include "trace.h"
 #include "ws.h"
 
+/* Sockets that get a timer even when memory is out. */
+#define LIVE_RESERVE	64
+
 static struct kmem_cache *ctx_cache;
+static struct kmem_cache *live_cache;
+static mempool_t *live_pool;
 static LIST_HEAD(protos);
 static DEFINE_MUTEX(protos_lock);	/* protects protos */
 
@@ -45,6 +51,31 @@ struct ws_aux *ws_aux(struct ws_ctx *ctx, gfp_t gfp)
 			ctx->aux->pong_len = -1;
 	}
 	return ctx->aux;
+}
+
+/**
+ * ws_live() - the context's timer and work, allocated when missing
+ * @ctx: context
+ * @gfp: how to allocate
+ *
+ * A reserve stands behind it, because a timer is wanted most when memory is
+ * short. Return: NULL without memory all the same.
+ */
+struct ws_live *ws_live(struct ws_ctx *ctx, gfp_t gfp)
+{
+	struct ws_live *live = ctx->live;
+
+	if (live || ws_is(ctx, WS_F_GONE))
+		return live;
+	live = mempool_alloc(live_pool, gfp | __GFP_NOWARN);
+	if (!live)
+		return NULL;
+	memset(live, 0, sizeof(*live));
+	live->ctx = ctx;
+	timer_setup(&live->timer, ws_timer, 0);
+	INIT_WORK(&live->work, ws_work);
+	WRITE_ONCE(ctx->live, live);
+	return live;
 }
 
 /*
@@ -162,6 +193,9 @@ static void build_protos(struct ws_proto *p, struct sock *sk)
 	p->active.release_cb = ws_release_cb;
 	p->active.stream_memory_free = ws_tx_memory_free;
 	p->active.sock_is_readable = NULL;
+#ifdef CONFIG_BPF_SYSCALL
+	p->active.psock_update_sk_prot = NULL;
+#endif
 
 	*ops = *p->lower_ops;
 	ops->owner = THIS_MODULE;
@@ -227,9 +261,10 @@ static int check_socket(struct sock *sk)
 	return 0;
 }
 
-static void ctx_defaults(struct ws_ctx *ctx, struct sock *sk)
+static int ctx_defaults(struct ws_ctx *ctx, struct sock *sk)
 {
 	const struct ws_net *wn = ws_net(sock_net(sk));
+	u32 interval = READ_ONCE(wn->ping_interval);
 
 	ctx->sk = sk;
 	ctx->flags = WS_F_AUTO_PONG | WS_F_AUTO_CLOSE | WS_F_UTF8;
@@ -239,11 +274,35 @@ static void ctx_defaults(struct ws_ctx *ctx, struct sock *sk)
 	ctx->rules.frame_max = READ_ONCE(wn->rx_frame_max);
 	ctx->rules.message_max = READ_ONCE(wn->rx_message_max);
 	ctx->rules.fragments_max = READ_ONCE(wn->rx_fragments_max);
-	ctx->ping_interval = READ_ONCE(wn->ping_interval);
-	ctx->ping_timeout = READ_ONCE(wn->ping_timeout);
 	ctx->close_timeout = READ_ONCE(wn->close_timeout);
-	timer_setup(&ctx->timer, ws_timer, 0);
-	INIT_WORK(&ctx->work, ws_work);
+	if (!interval)
+		return 0;
+	if (!ws_live(ctx, GFP_KERNEL))
+		return -ENOMEM;
+	ctx->live->ping_interval = interval;
+	ctx->live->ping_timeout = READ_ONCE(wn->ping_timeout);
+	return 0;
+}
+
+static void ctx_free(struct ws_ctx *ctx)
+{
+	if (ctx->live)
+		mempool_free(ctx->live, live_pool);
+	kmem_cache_free(ctx_cache, ctx);
+}
+
+static struct ws_ctx *ctx_new(struct sock *sk)
+{
+	struct ws_ctx *ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL_ACCOUNT);
+
+	if (!ctx)
+		return NULL;
+	ctx->proto = proto_get(sk);
+	if (!ctx->proto || ctx_defaults(ctx, sk)) {
+		ctx_free(ctx);
+		return NULL;
+	}
+	return ctx;
 }
 
 /**
@@ -263,15 +322,9 @@ int ws_attach(struct sock *sk)
 	err = check_socket(sk);
 	if (err)
 		return err;
-	ctx = kmem_cache_zalloc(ctx_cache, GFP_KERNEL_ACCOUNT);
+	ctx = ctx_new(sk);
 	if (!ctx)
 		return -ENOMEM;
-	ctx->proto = proto_get(sk);
-	if (!ctx->proto) {
-		kmem_cache_free(ctx_cache, ctx);
-		return -ENOMEM;
-	}
-	ctx_defaults(ctx, sk);
 
 	/* The context first: whoever sees our proto must find it. */
 	write_lock_bh(&sk->sk_callback_lock);
@@ -316,12 +369,14 @@ int ws_activate(struct ws_ctx *ctx, int role)
 	ctx->rd.seq = ctx->scan.seq;
 	ctx->rules.masked = role == WS_SERVER;
 	ctx->flags |= WS_F_ACTIVE | (role == WS_CLIENT ? WS_F_CLIENT : 0);
-	ctx->last_rx = jiffies;
+	ctx->last_rx = (u32)jiffies;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 
 	/* __sock_release() drops the reference of ops->owner. */
 	__module_get(THIS_MODULE);
 	write_lock_bh(&sk->sk_callback_lock);
+	/* an urgent byte is a byte of the stream */
+	sock_set_flag(sk, SOCK_URGINLINE);
 	sk->sk_data_ready = ws_data_ready;
 	sk->sk_write_space = ws_write_space;
 	sk->sk_state_change = ws_state_change;
@@ -379,7 +434,7 @@ void ws_detach(struct ws_ctx *ctx)
 
 static void free_rcu(struct rcu_head *rcu)
 {
-	kmem_cache_free(ctx_cache, container_of(rcu, struct ws_ctx, rcu));
+	ctx_free(container_of(rcu, struct ws_ctx, rcu));
 }
 
 /**
@@ -395,12 +450,29 @@ void ws_free(struct ws_ctx *ctx)
 }
 
 /**
- * ws_attach_init() - at load: the cache of contexts
+ * ws_attach_init() - at load: where contexts come from
+ *
+ * Return: 0 or -ENOMEM.
  */
 int ws_attach_init(void)
 {
+	BUILD_BUG_ON(sizeof(struct ws_ctx) > 256);
 	ctx_cache = KMEM_CACHE(ws_ctx, SLAB_ACCOUNT);
-	return ctx_cache ? 0 : -ENOMEM;
+	if (!ctx_cache)
+		return -ENOMEM;
+	live_cache = KMEM_CACHE(ws_live, SLAB_ACCOUNT);
+	if (!live_cache)
+		goto undo_ctx;
+	live_pool = mempool_create_slab_pool(LIVE_RESERVE, live_cache);
+	if (!live_pool)
+		goto undo_live;
+	return 0;
+
+undo_live:
+	kmem_cache_destroy(live_cache);
+undo_ctx:
+	kmem_cache_destroy(ctx_cache);
+	return -ENOMEM;
 }
 
 /**
@@ -411,6 +483,8 @@ void ws_attach_exit(void)
 	struct ws_proto *p, *next;
 
 	rcu_barrier();	/* free_rcu() is code of this module */
+	mempool_destroy(live_pool);
+	kmem_cache_destroy(live_cache);
 	kmem_cache_destroy(ctx_cache);
 	list_for_each_entry_safe(p, next, &protos, list)
 		kfree(p);

@@ -23,14 +23,18 @@ static struct workqueue_struct *wq;
  * @ctx: context
  *
  * Context: socket lock held, any context. The work holds a reference.
+ * Return: it will run; false without memory.
  */
-void ws_queue_work(struct ws_ctx *ctx)
+bool ws_queue_work(struct ws_ctx *ctx)
 {
-	if (ws_is(ctx, WS_F_GONE))
-		return;
+	struct ws_live *live = ws_live(ctx, GFP_ATOMIC);
+
+	if (!live || ws_is(ctx, WS_F_GONE))
+		return false;
 	sock_hold(ctx->sk);
-	if (!queue_work(wq, &ctx->work))
+	if (!queue_work(wq, &live->work))
 		__sock_put(ctx->sk);
+	return true;
 }
 
 /**
@@ -64,7 +68,7 @@ static void close_begin(struct ws_ctx *ctx)
 		    current->flags & PF_EXITING)
 			ctx->code_next = WS_CODE_GOING_AWAY;
 		ctx->flags |= WS_F_CLOSE_WANT;
-		ctx->close_at = jiffies;
+		ws_closing(ctx);
 	}
 	ws_rx_scan(ctx);
 	ws_tx_kick(ctx);
@@ -101,7 +105,7 @@ static bool close_linger(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 	struct socket *sock;
 
-	if (!count_closing(ctx))
+	if (!ws_live(ctx, GFP_KERNEL) || !count_closing(ctx))
 		goto drop;
 	if (sock_create_lite(sk->sk_family, SOCK_STREAM, IPPROTO_TCP, &sock))
 		goto drop;
@@ -146,7 +150,7 @@ static void close_prepare(struct ws_ctx *ctx)
 
 static void stop_timer(struct ws_ctx *ctx)
 {
-	if (timer_delete_sync(&ctx->timer))
+	if (ctx->live && timer_delete_sync(&ctx->live->timer))
 		sock_put(ctx->sk);
 }
 
@@ -175,7 +179,7 @@ void ws_close(struct sock *sk, long timeout)
 	release_sock(sk);
 
 	stop_timer(ctx);
-	if (cancel_work_sync(&ctx->work))
+	if (ctx->live && cancel_work_sync(&ctx->live->work))
 		sock_put(sk);
 	sock_hold(sk);
 	lower->close(sk, timeout);
@@ -195,7 +199,7 @@ static void close_finish(struct ws_ctx *ctx)
 	release_sock(sk);
 
 	stop_timer(ctx);
-	if (cancel_work(&ctx->work))
+	if (cancel_work(&ctx->live->work))
 		sock_put(sk);
 	lower->close(sk, 0);
 	/* the cgroup's release hook ran when the descriptor was closed */
@@ -207,11 +211,11 @@ static void close_finish(struct ws_ctx *ctx)
 
 /**
  * ws_work() - what needs a process: reset, close TCP, a scan without end
- * @work: the context's work; holds a reference to the socket
+ * @work: of struct ws_live; holds a reference to the socket
  */
 void ws_work(struct work_struct *work)
 {
-	struct ws_ctx *ctx = container_of(work, struct ws_ctx, work);
+	struct ws_ctx *ctx = container_of(work, struct ws_live, work)->ctx;
 	struct sock *sk = ctx->sk;
 	int err;
 

@@ -75,10 +75,9 @@ static int send_close(struct ws_ctx *ctx)
 	if (!ws_is(ctx, WS_F_CLOSE_RCVD))
 		ctx->flags |= WS_F_CLOSE_1ST;
 	ctx->code_sent = code;
-	ctx->close_at = jiffies;
 	ws_count(sock_net(ctx->sk), WS_MIB_TX_CLOSE, 1);
 	trace_ws_close(ctx->sk, true, code);
-	ws_timer_set(ctx);
+	ws_closing(ctx);
 	return 0;
 }
 
@@ -93,20 +92,25 @@ static int send_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 	return err;
 }
 
+/* Microseconds for round trips; never 0, which stands for none. */
+static u32 now_us(void)
+{
+	return (u32)div_u64(ktime_get_ns(), NSEC_PER_USEC) | 1;
+}
+
 static int send_ping(struct ws_ctx *ctx)
 {
+	struct ws_live *live = ctx->live;
 	u8 body[4];
 	int err;
 
-	put_unaligned_be32(ctx->ping_id + 1, body);
+	put_unaligned_be32(live->ping_id + 1, body);
 	err = ws_tx_ctrl(ctx, WS_OP_PING, body, sizeof(body));
 	if (err)
 		return err;
-	ctx->ping_id++;
-	ctx->ping_ns = ktime_get_ns();
-	ctx->ping_at = jiffies;
+	live->ping_id++;
+	live->ping_us = now_us();
 	ctx->flags &= ~WS_F_PING_WANT;
-	ctx->flags |= WS_F_PING_OUT;
 	ctx->tx_pings++;
 	ws_count(sock_net(ctx->sk), WS_MIB_TX_PING, 1);
 	return 0;
@@ -201,13 +205,14 @@ static void rx_ping(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 
 static void rx_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 {
+	struct ws_live *live = ctx->live;
+
 	ctx->rx_pongs++;
 	ws_count(sock_net(ctx->sk), WS_MIB_RX_PONG, 1);
-	if (len == 4 && ctx->ping_ns && get_unaligned_be32(p) == ctx->ping_id) {
-		u64 ns = ktime_get_ns() - ctx->ping_ns;
-
-		ctx->rtt_us = clamp_t(u64, div_u64(ns, 1000), 1, U32_MAX);
-		ctx->ping_ns = 0;
+	if (live && len == 4 && live->ping_us &&
+	    get_unaligned_be32(p) == live->ping_id) {
+		live->rtt_us = (now_us() - live->ping_us) | 1;
+		live->ping_us = 0;
 	}
 }
 
@@ -246,8 +251,7 @@ static void rx_close(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 		ws_tx_kick(ctx);
 	} else if (ws_is(ctx, WS_F_AUTO_CLOSE)) {
 		ctx->flags |= WS_F_ECHO_DUE;
-		ctx->close_at = jiffies;
-		ws_timer_set(ctx);
+		ws_closing(ctx);
 	}
 }
 
@@ -314,9 +318,8 @@ void ws_fail(struct ws_ctx *ctx, u16 code, int err)
 			ctx->aux->tx_reason_len = 0;
 		ctx->flags |= WS_F_CLOSE_WANT;
 	}
-	ctx->close_at = jiffies;
+	ws_closing(ctx);
 	ws_tx_kick(ctx);
-	ws_timer_set(ctx);
 }
 
 /**
@@ -354,7 +357,7 @@ void ws_abort(struct ws_ctx *ctx, int err)
 
 static bool pinging(const struct ws_ctx *ctx)
 {
-	return ctx->ping_interval &&
+	return ctx->live->ping_interval &&
 	       !ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_RCVD | WS_F_FAILED |
 			   WS_F_CLOSE_WANT);
 }
@@ -366,36 +369,51 @@ static bool closing_timed(const struct ws_ctx *ctx)
 	       !ws_is(ctx, WS_F_EXPIRED);
 }
 
-static unsigned long close_due(const struct ws_ctx *ctx)
-{
-	return ctx->close_at + msecs_to_jiffies(ctx->close_timeout);
-}
-
 static bool stall_timed(const struct ws_ctx *ctx)
 {
-	return ctx->stall_at && ctx->stall_timeout &&
+	return ctx->live->stall_at && ctx->live->stall_timeout &&
 	       !ws_is(ctx, WS_F_RX_END);
 }
 
-static unsigned long stall_due(const struct ws_ctx *ctx)
+/* Points in time are 32 bits of jiffies: these are differences from now. */
+static s32 ticks_left(u32 since, u32 ms)
 {
-	return ctx->stall_at + msecs_to_jiffies(ctx->stall_timeout);
+	return since + (u32)msecs_to_jiffies(ms) - (u32)jiffies;
 }
 
-static unsigned long ping_due(const struct ws_ctx *ctx)
+static s32 close_left(const struct ws_ctx *ctx)
 {
+	return ticks_left(ctx->live->close_at, ctx->close_timeout);
+}
+
+static s32 stall_left(const struct ws_ctx *ctx)
+{
+	return ticks_left(ctx->live->stall_at, ctx->live->stall_timeout);
+}
+
+static s32 ping_left(const struct ws_ctx *ctx)
+{
+	const struct ws_live *live = ctx->live;
+
 	if (!ws_is(ctx, WS_F_PING_OUT))
-		return ctx->last_rx + msecs_to_jiffies(ctx->ping_interval);
-	if (ctx->ping_timeout)
-		return ctx->ping_at + msecs_to_jiffies(ctx->ping_timeout);
-	return ctx->ping_at + msecs_to_jiffies(ctx->ping_interval);
+		return ticks_left(ctx->last_rx, live->ping_interval);
+	return ticks_left(live->ping_at, live->ping_timeout ? :
+					 live->ping_interval);
 }
 
-static void earlier(unsigned long *next, bool *any, unsigned long t)
+/* Ticks to whatever comes next. Return: there is something. */
+static bool next_event(const struct ws_ctx *ctx, s32 *left)
 {
-	if (!*any || time_before(t, *next))
-		*next = t;
-	*any = true;
+	*left = S32_MAX;
+	if (pinging(ctx))
+		*left = ping_left(ctx);
+	if (stall_timed(ctx))
+		*left = min(*left, stall_left(ctx));
+	if (closing_timed(ctx))
+		*left = min(*left, close_left(ctx));
+	if (ws_is(ctx, WS_F_RETRY))
+		*left = min_t(s32, *left, RETRY_JIFFIES);
+	return *left != S32_MAX;
 }
 
 /**
@@ -408,37 +426,50 @@ static void earlier(unsigned long *next, bool *any, unsigned long t)
  */
 void ws_timer_set(struct ws_ctx *ctx)
 {
-	unsigned long next = 0;
-	bool any = false;
+	struct ws_live *live = ctx->live;
+	unsigned long at;
+	s32 left;
 
 	if (ws_is(ctx, WS_F_GONE) || !ws_is(ctx, WS_F_ACTIVE))
 		return;
-	if (pinging(ctx))
-		earlier(&next, &any, ping_due(ctx));
-	if (stall_timed(ctx))
-		earlier(&next, &any, stall_due(ctx));
-	if (closing_timed(ctx))
-		earlier(&next, &any, close_due(ctx));
-	if (ws_is(ctx, WS_F_RETRY))
-		earlier(&next, &any, jiffies + RETRY_JIFFIES);
-	if (!any)
+	if (!live && ws_is(ctx, WS_F_RETRY))
+		live = ws_live(ctx, GFP_ATOMIC);
+	if (!live || !next_event(ctx, &left))
 		return;
-	if (time_before_eq(next, jiffies))
-		next = jiffies + 1;
-	if (!timer_pending(&ctx->timer) ||
-	    time_before(next, ctx->timer.expires))
-		sk_reset_timer(ctx->sk, &ctx->timer, next);
+	at = jiffies + max(left, 1);
+	if (!timer_pending(&live->timer) ||
+	    time_before(at, live->timer.expires))
+		sk_reset_timer(ctx->sk, &live->timer, at);
+}
+
+/**
+ * ws_closing() - WS_CLOSE_TIMEOUT runs from now on
+ * @ctx: context
+ *
+ * Without memory for a timer nobody gives up: close() then does not wait.
+ * Context: socket lock held, any context.
+ */
+void ws_closing(struct ws_ctx *ctx)
+{
+	struct ws_live *live = ws_live(ctx, GFP_ATOMIC);
+
+	if (!live)
+		return;
+	live->close_at = (u32)jiffies;
+	ws_timer_set(ctx);
 }
 
 static void expire_ping(struct ws_ctx *ctx)
 {
-	if (!pinging(ctx) || time_before(jiffies, ping_due(ctx)))
+	struct ws_live *live = ctx->live;
+
+	if (!pinging(ctx) || ping_left(ctx) > 0)
 		return;
 	trace_ws_expire(ctx->sk, "ping");
-	if (ws_is(ctx, WS_F_PING_OUT) && ctx->ping_timeout) {
+	if (ws_is(ctx, WS_F_PING_OUT) && live->ping_timeout) {
 		if (ctx->rd.avail || ctx->rd.events) {
 			/* the reader is late, not the peer */
-			ctx->ping_at = jiffies;
+			live->ping_at = (u32)jiffies;
 			return;
 		}
 		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TIMEOUT, 1);
@@ -446,15 +477,14 @@ static void expire_ping(struct ws_ctx *ctx)
 		ctx->proto->data_ready(ctx->sk);
 		return;
 	}
-	ctx->flags |= WS_F_PING_WANT;
-	ctx->ping_at = jiffies;
-	ctx->flags |= WS_F_PING_OUT;
+	live->ping_at = (u32)jiffies;
+	ctx->flags |= WS_F_PING_WANT | WS_F_PING_OUT;
 	ws_tx_kick(ctx);
 }
 
 static void expire_stall(struct ws_ctx *ctx)
 {
-	if (!stall_timed(ctx) || time_before(jiffies, stall_due(ctx)))
+	if (!stall_timed(ctx) || stall_left(ctx) > 0)
 		return;
 	trace_ws_expire(ctx->sk, "stall");
 	ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TIMEOUT, 1);
@@ -464,7 +494,7 @@ static void expire_stall(struct ws_ctx *ctx)
 
 static void expire_close(struct ws_ctx *ctx)
 {
-	if (!closing_timed(ctx) || time_before(jiffies, close_due(ctx)))
+	if (!closing_timed(ctx) || close_left(ctx) > 0)
 		return;
 	trace_ws_expire(ctx->sk, "close");
 	if (ws_is(ctx, WS_F_ECHO_DUE) && !ws_is(ctx, WS_F_DETACHED)) {
@@ -504,11 +534,12 @@ void ws_expire(struct ws_ctx *ctx)
 
 /**
  * ws_timer() - timer callback
- * @t: the context's timer; holds a reference to the socket
+ * @t: of struct ws_live; holds a reference to the socket
  */
 void ws_timer(struct timer_list *t)
 {
-	struct ws_ctx *ctx = timer_container_of(ctx, t, timer);
+	struct ws_live *live = timer_container_of(live, t, timer);
+	struct ws_ctx *ctx = live->ctx;
 	struct sock *sk = ctx->sk;
 
 	bh_lock_sock(sk);

@@ -52,12 +52,16 @@ static struct chunk *chunk_of(const struct sk_buff *skb)
  */
 int ws_msgq_open(struct ws_ctx *ctx)
 {
-	struct ws_msgq *mq = kzalloc(sizeof(*mq), GFP_KERNEL_ACCOUNT);
+	struct ws_aux *aux = ws_aux(ctx, GFP_KERNEL);
+	struct ws_msgq *mq;
 
+	if (!aux)
+		return -ENOMEM;
+	mq = kzalloc(sizeof(*mq), GFP_KERNEL_ACCOUNT);
 	if (!mq)
 		return -ENOMEM;
 	skb_queue_head_init(&mq->q);
-	ctx->msgq = mq;
+	aux->msgq = mq;
 	return 0;
 }
 
@@ -69,11 +73,11 @@ int ws_msgq_open(struct ws_ctx *ctx)
  */
 void ws_msgq_free(struct ws_ctx *ctx)
 {
-	if (!ctx->msgq)
+	if (!ctx->aux || !ctx->aux->msgq)
 		return;
-	__skb_queue_purge(&ctx->msgq->q);
-	kfree(ctx->msgq);
-	ctx->msgq = NULL;
+	__skb_queue_purge(&ctx->aux->msgq->q);
+	kfree(ctx->aux->msgq);
+	ctx->aux->msgq = NULL;
 }
 
 static struct sk_buff *new_chunk(struct ws_ctx *ctx)
@@ -118,7 +122,7 @@ static struct sk_buff *tail_chunk(struct ws_msgq *mq)
 /* Move what fits one buffer. Return: there may be more. */
 static bool fill_one(struct ws_ctx *ctx)
 {
-	struct ws_msgq *mq = ctx->msgq;
+	struct ws_msgq *mq = ctx->aux->msgq;
 	struct sk_buff *skb = tail_chunk(mq);
 	struct ws_pass ps = { .cmsg = true };
 	struct iov_iter to;
@@ -171,7 +175,7 @@ void ws_msgq_fill(struct ws_ctx *ctx)
 			break;
 	}
 	if (ws_rx_at_end(ctx)) {
-		drop_part(ctx->msgq);
+		drop_part(ctx->aux->msgq);
 		ws_rx_purge(ctx);
 	} else if (!ctx->rd.avail && !ctx->rd.events) {
 		ws_rx_consume(ctx);
@@ -186,7 +190,7 @@ void ws_msgq_fill(struct ws_ctx *ctx)
  */
 u32 ws_msgq_ready(const struct ws_ctx *ctx)
 {
-	return READ_ONCE(ctx->msgq->whole);
+	return READ_ONCE(ctx->aux->msgq->whole);
 }
 
 /**
@@ -197,7 +201,7 @@ u32 ws_msgq_ready(const struct ws_ctx *ctx)
  */
 bool ws_msgq_empty(const struct ws_ctx *ctx)
 {
-	return skb_queue_empty(&ctx->msgq->q);
+	return skb_queue_empty(&ctx->aux->msgq->q);
 }
 
 /**
@@ -211,9 +215,9 @@ u32 ws_msgq_inq(const struct ws_ctx *ctx)
 	struct sk_buff *skb;
 	u32 n = 0;
 
-	if (!ctx->msgq->whole)
+	if (!ctx->aux->msgq->whole)
 		return 0;
-	skb_queue_walk(&ctx->msgq->q, skb) {
+	skb_queue_walk(&ctx->aux->msgq->q, skb) {
 		n += skb->len - chunk_of(skb)->off;
 		if (chunk_of(skb)->eor)
 			break;
@@ -269,7 +273,7 @@ static void drop_rest(struct ws_msgq *mq)
  */
 int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 {
-	struct ws_msgq *mq = ctx->msgq;
+	struct ws_msgq *mq = ctx->aux->msgq;
 	u32 left = ws_msgq_inq(ctx);
 	struct sk_buff *skb, *next;
 	bool end;

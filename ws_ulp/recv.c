@@ -154,7 +154,7 @@ static int read_once(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 	int err;
 
 	ws_rx_scan(ctx);
-	if (ctx->msgq)
+	if (ws_msgq(ctx))
 		err = read_message(ctx, ps, flags);
 	else if (ctx->rx_mode == WS_RX_RECORDS)
 		err = read_records(ctx, ps);
@@ -235,7 +235,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (flags & MSG_TRUNC && !ctx->msgq) {
+	if (flags & MSG_TRUNC && !ws_msgq(ctx)) {
 		/* as on TCP: take, do not copy */
 		iov_iter_discard(&nowhere, ITER_DEST, len);
 		ps.to = &nowhere;
@@ -308,7 +308,7 @@ int ws_rx_inq(struct ws_ctx *ctx)
 	struct ws_reader saved;
 
 	ws_rx_scan(ctx);
-	if (ctx->msgq)
+	if (ws_msgq(ctx))
 		return ws_msgq_inq(ctx);
 	saved = ctx->rd;
 	ws_rx_pass(ctx, &ps);
@@ -389,7 +389,7 @@ int ws_rx_set_message_max(struct ws_ctx *ctx, u32 max)
 
 	if (max > INT_MAX)
 		return -EINVAL;
-	if (ctx->msgq) {
+	if (ws_msgq(ctx)) {
 		if (!max)
 			return -EINVAL;
 		err = raise_rcvbuf(ctx->sk, max);
@@ -434,7 +434,7 @@ int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode)
 		return -EINVAL;
 	if (mode == ctx->rx_mode)
 		return 0;
-	if (ctx->msgq) {
+	if (ws_msgq(ctx)) {
 		if (!ws_msgq_empty(ctx))
 			return -EBUSY;
 		ws_msgq_free(ctx);

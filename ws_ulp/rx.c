@@ -232,7 +232,8 @@ static bool scan_frame(struct ws_ctx *ctx, struct cursor *cur)
 	ctx->rx_frames++;
 	ws_count(sock_net(ctx->sk), WS_MIB_RX_FRAMES, 1);
 	trace_ws_rx_frame(ctx->sk, h.b0, h.len);
-	ctx->stall_at = 0;
+	if (ctx->live)
+		ctx->live->stall_at = 0;
 	return true;
 }
 
@@ -264,10 +265,8 @@ static void scan_loop(struct ws_ctx *ctx)
 			scan_payload(ctx, &cur, avail);
 			continue;
 		}
-		if (!budget--) {
-			ws_queue_work(ctx);
+		if (!budget-- && ws_queue_work(ctx))
 			break;
-		}
 		if (!scan_frame(ctx, &cur))
 			break;
 	}
@@ -334,6 +333,19 @@ void ws_rx_purge(struct ws_ctx *ctx)
 		discard_rest(ctx);
 }
 
+/* WS_RX_STALL_TIMEOUT runs while a frame has begun and not ended. */
+static void watch_stall(struct ws_ctx *ctx)
+{
+	struct ws_live *live = ctx->live;
+
+	if (!ctx->scan.left && data_end(ctx) == ctx->scan.seq) {
+		live->stall_at = 0;
+	} else if (!live->stall_at) {
+		live->stall_at = (u32)jiffies | 1;
+		ws_timer_set(ctx);
+	}
+}
+
 /**
  * ws_rx_scan() - look at what has arrived
  * @ctx: context of an active socket
@@ -349,21 +361,16 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	}
 	if (!ws_is(ctx, WS_F_RX_END)) {
 		if (data_end(ctx) != ctx->scan.seq) {
-			ctx->last_rx = jiffies;
+			ctx->last_rx = (u32)jiffies;
 			ctx->flags &= ~WS_F_PING_OUT;	/* any byte is life */
 			scan_loop(ctx);
 		}
-		if (!ctx->scan.left && data_end(ctx) == ctx->scan.seq) {
-			ctx->stall_at = 0;
-		} else if (!ctx->stall_at) {
-			ctx->stall_at = jiffies | 1;
-			if (ctx->stall_timeout)
-				ws_timer_set(ctx);
-		}
+		if (ctx->live && ctx->live->stall_timeout)
+			watch_stall(ctx);
 	}
 	if (ws_is(ctx, WS_F_RX_SHUT))
 		ws_rx_drain(ctx);
-	else if (ctx->msgq)
+	else if (ws_msgq(ctx))
 		ws_msgq_fill(ctx);
 	else if (ws_rx_at_end(ctx))
 		ws_rx_purge(ctx);

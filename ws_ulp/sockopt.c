@@ -26,9 +26,6 @@ static const struct option options[] = {
 			      WS_TX_FRAME_MAX_MAX },
 	[WS_RX_FRAME_MAX] = { CTX(rules.frame_max), 0, INT_MAX },
 	[WS_RX_FRAGMENTS_MAX] = { CTX(rules.fragments_max), 0, INT_MAX },
-	[WS_PING_INTERVAL] = { CTX(ping_interval), 0, WS_TIMEOUT_MAX },
-	[WS_PING_TIMEOUT] = { CTX(ping_timeout), 0, WS_TIMEOUT_MAX },
-	[WS_RX_STALL_TIMEOUT] = { CTX(stall_timeout), 0, WS_TIMEOUT_MAX },
 	[WS_CLOSE_TIMEOUT] = { CTX(close_timeout), 1, WS_TIMEOUT_MAX },
 };
 
@@ -38,6 +35,34 @@ static u32 *option_field(struct ws_ctx *ctx, int optname)
 	    !options[optname].offset)
 		return NULL;
 	return (void *)ctx + options[optname].offset;
+}
+
+/* Those of struct ws_live; 0 where there is none. */
+static u32 *live_field(struct ws_live *live, int optname)
+{
+	switch (optname) {
+	case WS_PING_INTERVAL:
+		return &live->ping_interval;
+	case WS_PING_TIMEOUT:
+		return &live->ping_timeout;
+	case WS_RX_STALL_TIMEOUT:
+		return &live->stall_timeout;
+	default:
+		return NULL;
+	}
+}
+
+static int set_live(struct ws_ctx *ctx, int optname, u32 val)
+{
+	if (val > WS_TIMEOUT_MAX)
+		return -EINVAL;
+	if (!val && !ctx->live)
+		return 0;
+	if (!ws_live(ctx, GFP_KERNEL))
+		return -ENOMEM;
+	*live_field(ctx->live, optname) = val;
+	ws_timer_set(ctx);
+	return 0;
 }
 
 static u32 switch_flag(int optname)
@@ -102,7 +127,6 @@ static int set_int(struct ws_ctx *ctx, int optname, u32 val)
 		if (val < options[optname].min || val > options[optname].max)
 			return -EINVAL;
 		*field = val;
-		ws_timer_set(ctx);
 		return 0;
 	}
 	if (flag) {
@@ -124,6 +148,10 @@ static int set_int(struct ws_ctx *ctx, int optname, u32 val)
 		return set_rx_ctrl(ctx, val);
 	case WS_EXT:
 		return set_ext(ctx, val);
+	case WS_PING_INTERVAL:
+	case WS_PING_TIMEOUT:
+	case WS_RX_STALL_TIMEOUT:
+		return set_live(ctx, optname, val);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -254,6 +282,8 @@ static u8 info_flags(const struct ws_ctx *ctx)
  */
 void ws_fill_info(const struct ws_ctx *ctx, struct ws_info *info)
 {
+	const struct ws_live *live;
+
 	memset(info, 0, sizeof(*info));
 	info->state = info_state(ctx);
 	if (ws_is(ctx, WS_F_ACTIVE))
@@ -262,7 +292,8 @@ void ws_fill_info(const struct ws_ctx *ctx, struct ws_info *info)
 	info->flags = info_flags(ctx);
 	info->close_code_sent = ctx->code_sent;
 	info->close_code_rcvd = ctx->code_rcvd;
-	info->rtt_us = ctx->rtt_us;
+	live = READ_ONCE(ctx->live);
+	info->rtt_us = live ? live->rtt_us : 0;
 	info->rx_bytes = ctx->rx_bytes;
 	info->tx_bytes = ctx->tx_bytes;
 	info->rx_frames = ctx->rx_frames;
@@ -324,6 +355,10 @@ static int get_int(struct ws_ctx *ctx, int optname)
 		return ctx->rx_ctrl;
 	case WS_EXT:
 		return ctx->rules.ext;
+	case WS_PING_INTERVAL:
+	case WS_PING_TIMEOUT:
+	case WS_RX_STALL_TIMEOUT:
+		return ctx->live ? *live_field(ctx->live, optname) : 0;
 	default:
 		return -ENOPROTOOPT;
 	}

@@ -35,22 +35,6 @@ struct send {
 	bool			ctrl;
 };
 
-/**
- * struct frame - bytes of one frame, or of a batch, in pages
- * @bv: pieces; a reference to each page
- * @uarg: MSG_ZEROCOPY's completion, or NULL
- * @nr: pieces in use
- * @max: room of @bv
- * @len: bytes
- */
-struct frame {
-	struct bio_vec		*bv;
-	struct ubuf_info	*uarg;
-	u32			nr;
-	u32			max;
-	u32			len;
-};
-
 static unsigned int hdr_len(const struct ws_ctx *ctx, size_t n)
 {
 	return 2 + (n > 0xffff ? 8 : n > 125 ? 2 : 0) +
@@ -106,46 +90,79 @@ static void count_frame(struct ws_ctx *ctx, u8 b0, size_t n)
 		ws_count(net, WS_MIB_TX_MESSAGES, 1);
 }
 
+static void batch_free(struct ws_batch *f)
+{
+	if (!f)
+		return;
+	for (; f->pos < f->nr; f->pos++)
+		put_page(f->bv[f->pos].bv_page);
+	net_zcopy_put(f->uarg);
+	kfree(f);
+}
+
+static void batch_advance(struct ws_batch *f, u32 n)
+{
+	f->len -= n;
+	while (n) {
+		struct bio_vec *bv = &f->bv[f->pos];
+		u32 step = min(n, bv->bv_len);
+
+		bv->bv_offset += step;
+		bv->bv_len -= step;
+		n -= step;
+		if (!bv->bv_len) {
+			put_page(bv->bv_page);
+			f->pos++;
+		}
+	}
+}
+
 /* The frame that waits: its memory is the socket's, and so its cgroup's. */
-static void wait_charge(struct ws_ctx *ctx)
+static void wait_begin(struct ws_ctx *ctx, u32 len)
 {
 	struct ws_wait *w = &ctx->wait;
 
-	if (sk_wmem_schedule(ctx->sk, w->len)) {
-		sk_mem_charge(ctx->sk, w->len);
-		w->charged = w->len;
+	WRITE_ONCE(w->len, len);
+	if (sk_wmem_schedule(ctx->sk, len)) {
+		sk_mem_charge(ctx->sk, len);
+		w->charged = len;
 	}
 	ws_count(sock_net(ctx->sk), WS_MIB_TX_WAITING, 1);
 }
 
 static void wait_advance(struct ws_wait *w, u32 n)
 {
-	w->len -= n;
-	while (n) {
-		u32 step = min(n, w->bv->bv_len);
-
-		w->bv->bv_offset += step;
-		w->bv->bv_len -= step;
-		n -= step;
-		if (!w->bv->bv_len) {
-			put_page(w->bv->bv_page);
-			w->bv++;
-			w->nr--;
-		}
+	WRITE_ONCE(w->len, w->len - n);
+	if (w->batch) {
+		batch_advance(w->batch, n);
+		return;
 	}
+	w->one.bv_offset += n;
+	w->one.bv_len -= n;
 }
 
 static void wait_end(struct ws_ctx *ctx)
 {
 	struct ws_wait *w = &ctx->wait;
 
-	for (; w->nr; w->nr--, w->bv++)
-		put_page(w->bv->bv_page);
+	if (w->batch)
+		batch_free(w->batch);
+	else if (w->one.bv_page)
+		put_page(w->one.bv_page);
 	if (w->charged)
 		sk_mem_uncharge(ctx->sk, w->charged);
-	net_zcopy_put(w->uarg);
-	kfree(w->base);
 	memset(w, 0, sizeof(*w));
+}
+
+static int wait_send(struct ws_ctx *ctx)
+{
+	struct ws_wait *w = &ctx->wait;
+	struct ws_batch *f = w->batch;
+
+	if (!f)
+		return lower_send_pages(ctx, &w->one, 1, w->len, NULL);
+	return lower_send_pages(ctx, f->bv + f->pos, f->nr - f->pos, f->len,
+				f->uarg);
 }
 
 /**
@@ -174,7 +191,7 @@ bool ws_tx_push(struct ws_ctx *ctx)
 	if (likely(!w->len))
 		return true;
 	while (w->len) {
-		ret = lower_send_pages(ctx, w->bv, w->nr, w->len, w->uarg);
+		ret = wait_send(ctx);
 		if (ret < 0)
 			break;
 		wait_advance(w, ret);
@@ -192,49 +209,35 @@ bool ws_tx_push(struct ws_ctx *ctx)
 	return true;
 }
 
-/* Takes the pieces over: what was not sent waits. */
-static void keep_rest(struct ws_ctx *ctx, struct frame *f, u32 sent)
+static struct ws_batch *batch_new(u32 pieces)
 {
-	struct ws_wait *w = &ctx->wait;
+	struct ws_batch *f;
 
-	w->base = f->bv;
-	w->bv = f->bv;
-	w->nr = f->nr;
-	w->len = f->len;
-	w->uarg = f->uarg;
-	if (w->uarg)
-		net_zcopy_get(w->uarg);
-	wait_advance(w, sent);
-	wait_charge(ctx);
-	f->bv = NULL;
-	f->nr = 0;
+	f = kmalloc(struct_size(f, bv, pieces), GFP_KERNEL_ACCOUNT);
+	if (f)
+		*f = (struct ws_batch){ .max = pieces };
+	return f;
 }
 
-static void frame_free(struct frame *f)
-{
-	while (f->nr)
-		put_page(f->bv[--f->nr].bv_page);
-	kfree(f->bv);
-}
-
-static int frame_init(struct frame *f, u32 pieces)
-{
-	*f = (struct frame){ .max = pieces };
-	f->bv = kmalloc_array(pieces, sizeof(*f->bv), GFP_KERNEL_ACCOUNT);
-	return f->bv ? 0 : -ENOMEM;
-}
-
-static int frame_send(struct ws_ctx *ctx, struct frame *f)
+/* Consumes the batch when it was accepted: what was not sent waits. */
+static int batch_send(struct ws_ctx *ctx, struct ws_batch *f)
 {
 	int ret = lower_send_pages(ctx, f->bv, f->nr, f->len, f->uarg);
 
-	if (ret >= 0 && ret < f->len)
-		keep_rest(ctx, f, ret);
-	return ret < 0 ? ret : 0;
+	if (ret < 0)
+		return ret;
+	batch_advance(f, ret);
+	if (f->len) {
+		ctx->wait.batch = f;
+		wait_begin(ctx, f->len);
+	} else {
+		batch_free(f);
+	}
+	return 0;
 }
 
 /* Contiguous room of our own, 1 to want bytes of it. */
-static void *frame_room(struct sock *sk, struct frame *f, u32 *want)
+static void *frame_room(struct sock *sk, struct ws_batch *f, u32 *want)
 {
 	struct page_frag *pf = sk_page_frag(sk);
 	struct bio_vec *bv = f->bv + f->nr;
@@ -260,7 +263,7 @@ static void *frame_room(struct sock *sk, struct frame *f, u32 *want)
 }
 
 /* sk_page_frag_refill() leaves at least 32 bytes: room for any header. */
-static u8 *frame_hdr_room(struct sock *sk, struct frame *f, u32 n)
+static u8 *frame_hdr_room(struct sock *sk, struct ws_batch *f, u32 n)
 {
 	u32 got = n;
 	u8 *p = frame_room(sk, f, &got);
@@ -268,7 +271,7 @@ static u8 *frame_hdr_room(struct sock *sk, struct frame *f, u32 n)
 	return WARN_ON_ONCE(p && got != n) ? NULL : p;
 }
 
-static int frame_copy(struct sock *sk, struct frame *f, struct iov_iter *from,
+static int frame_copy(struct sock *sk, struct ws_batch *f, struct iov_iter *from,
 		      size_t n)
 {
 	while (n) {
@@ -285,7 +288,7 @@ static int frame_copy(struct sock *sk, struct frame *f, struct iov_iter *from,
 }
 
 /* Mask the n bytes of payload that begin at byte off. All ours, copied. */
-static void frame_mask(struct frame *f, u32 off, size_t n, u32 key)
+static void frame_mask(struct ws_batch *f, u32 off, size_t n, u32 key)
 {
 	struct bio_vec *bv = f->bv;
 
@@ -313,7 +316,7 @@ static u32 draw_key(const struct ws_ctx *ctx, u32 *key)
 }
 
 /* Append one frame of n bytes of payload, copied. */
-static int frame_add(struct ws_ctx *ctx, struct frame *f,
+static int frame_add(struct ws_ctx *ctx, struct ws_batch *f,
 		     struct iov_iter *from, size_t n, u8 b0)
 {
 	unsigned int hlen = hdr_len(ctx, n);
@@ -338,16 +341,16 @@ static int frame_add(struct ws_ctx *ctx, struct frame *f,
 static int send_copied(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 		       u8 b0)
 {
-	struct frame f;
+	struct ws_batch *f = batch_new(n / PAGE_SIZE + 3);
 	int err;
 
-	err = frame_init(&f, n / PAGE_SIZE + 3);
-	if (err)
-		return err;
-	err = frame_add(ctx, &f, from, n, b0);
+	if (!f)
+		return -ENOMEM;
+	err = frame_add(ctx, f, from, n, b0);
 	if (!err)
-		err = frame_send(ctx, &f);
-	frame_free(&f);
+		err = batch_send(ctx, f);
+	if (err)
+		batch_free(f);
 	return err;
 }
 
@@ -361,10 +364,7 @@ static void keep_small(struct ws_ctx *ctx, const u8 *p, u32 n)
 	get_page(pf->page);
 	bvec_set_page(&w->one, pf->page, n, pf->offset);
 	pf->offset += n;
-	w->bv = &w->one;
-	w->nr = 1;
-	w->len = n;
-	wait_charge(ctx);
+	wait_begin(ctx, n);
 }
 
 static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
@@ -401,7 +401,7 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	return ret < 0 ? ret : 0;
 }
 
-static bool pages_ok(const struct frame *f)
+static bool pages_ok(const struct ws_batch *f)
 {
 	u32 i;
 
@@ -412,7 +412,7 @@ static bool pages_ok(const struct frame *f)
 }
 
 /* Reference the pages behind n bytes of the caller's buffers. */
-static int frame_pin(struct frame *f, struct iov_iter *from, size_t n)
+static int frame_pin(struct ws_batch *f, struct iov_iter *from, size_t n)
 {
 	while (n) {
 		struct page *pages[16], **p = pages;
@@ -444,28 +444,30 @@ static int frame_pin(struct frame *f, struct iov_iter *from, size_t n)
 static int send_pinned(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 		       u8 b0, struct ubuf_info *uarg)
 {
+	struct ws_batch *f = batch_new(iov_iter_npages(from, INT_MAX) + 2);
 	struct iov_iter saved = *from;
-	struct frame f;
 	u8 *hdr;
 	int err;
 
-	err = frame_init(&f, iov_iter_npages(from, INT_MAX) + 2);
-	if (err)
-		return err;
-	hdr = frame_hdr_room(ctx->sk, &f, hdr_len(ctx, n));
-	err = hdr ? frame_pin(&f, from, n) : -ENOMEM;
+	if (!f)
+		return -ENOMEM;
+	hdr = frame_hdr_room(ctx->sk, f, hdr_len(ctx, n));
+	err = hdr ? frame_pin(f, from, n) : -ENOMEM;
 	if (err)
 		goto out;
-	if (!pages_ok(&f)) {
-		frame_free(&f);
+	if (!pages_ok(f)) {
+		batch_free(f);
 		*from = saved;
 		return send_copied(ctx, from, n, b0);
 	}
 	ws_hdr_build(hdr, b0, n, NULL);
-	f.uarg = uarg;
-	err = frame_send(ctx, &f);
+	f->uarg = uarg;
+	if (uarg)
+		net_zcopy_get(uarg);
+	err = batch_send(ctx, f);
 out:
-	frame_free(&f);
+	if (err)
+		batch_free(f);
 	return err;
 }
 
@@ -498,32 +500,35 @@ static int send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t n, u8 b0,
 	return 0;
 }
 
+static u8 record_b0(const struct ws_txrec *rec)
+{
+	return WS_B0_FIN | rec->opcode | (rec->flags & WS_RSV_MASK);
+}
+
 /* All messages of a batch in one go, so that they go or do not go together. */
 static int send_records(struct ws_ctx *ctx, struct msghdr *msg,
 			const struct send *s)
 {
 	struct iov_iter saved = msg->msg_iter;
-	size_t sum = iov_iter_count(&saved);
-	struct frame f;
-	int err;
+	size_t sum = iov_iter_count(&saved) + s->nr_rec * WS_HDR_MAX;
+	struct ws_batch *f = batch_new(sum / PAGE_SIZE * 2 + 4);
+	int err = 0;
 	u32 i;
 
-	err = frame_init(&f, (sum + s->nr_rec * WS_HDR_MAX) / PAGE_SIZE * 2 +
-			     4);
+	if (!f)
+		return -ENOMEM;
 	for (i = 0; !err && i < s->nr_rec; i++)
-		err = frame_add(ctx, &f, &msg->msg_iter, s->rec[i].len,
-				WS_B0_FIN | s->rec[i].opcode |
-				(s->rec[i].flags & WS_RSV_MASK));
+		err = frame_add(ctx, f, &msg->msg_iter, s->rec[i].len,
+				record_b0(&s->rec[i]));
 	if (!err)
-		err = frame_send(ctx, &f);
-	if (f.bv || f.nr)
-		frame_free(&f);
+		err = batch_send(ctx, f);
 	if (err) {
+		batch_free(f);
 		msg->msg_iter = saved;
 		return err;
 	}
 	for (i = 0; i < s->nr_rec; i++)
-		count_frame(ctx, WS_B0_FIN | s->rec[i].opcode, s->rec[i].len);
+		count_frame(ctx, record_b0(&s->rec[i]), s->rec[i].len);
 	return 0;
 }
 
@@ -560,16 +565,16 @@ int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len)
 	bvec_set_page(&w->one, virt_to_page(buf), hlen + len,
 		      offset_in_page(buf));
 	ret = lower_send_pages(ctx, &w->one, 1, hlen + len, NULL);
-	if (ret < 0) {
+	if (ret < 0 || ret == hlen + len) {
 		put_page(w->one.bv_page);
-		return ret;
+		w->one.bv_page = NULL;
 	}
-	w->bv = &w->one;
-	w->nr = 1;
-	w->len = hlen + len;
-	wait_advance(w, ret);
-	if (w->len)
-		wait_charge(ctx);
+	if (ret < 0)
+		return ret;
+	if (ret < hlen + len) {
+		wait_begin(ctx, hlen + len);
+		wait_advance(w, ret);
+	}
 	count_frame(ctx, WS_B0_FIN | opcode, len);
 	return 0;
 }

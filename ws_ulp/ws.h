@@ -127,32 +127,76 @@ struct ws_reader {
 /**
  * struct ws_scan - how far headers were parsed ahead of the reader
  * @left: payload bytes of the current frame after @seq
- * @seq: sequence number of the next byte
  * @msg: the message that the stream is in at @seq
+ * @seq: sequence number of the next byte
  */
 struct ws_scan {
 	u64		left;
-	u32		seq;
 	struct ws_msg	msg;
+	u32		seq;
+};
+
+/**
+ * struct ws_batch - bytes of a frame, or of several, in pages
+ * @uarg: completion of MSG_ZEROCOPY, or NULL
+ * @len: bytes
+ * @nr: pieces in use
+ * @max: room of @bv
+ * @pos: first piece that was not sent
+ * @bv: pieces from @pos on; a reference to each page
+ */
+struct ws_batch {
+	struct ubuf_info	*uarg;
+	u32			len;
+	u32			nr;
+	u32			max;
+	u32			pos;
+	struct bio_vec		bv[] __counted_by(max);
 };
 
 /**
  * struct ws_wait - a frame that the lower layer took in part
- * @bv: what is left: one reference to each page
- * @one: @bv for frames in one piece
- * @uarg: completion of MSG_ZEROCOPY, or NULL
- * @nr: entries of @bv left
+ * @batch: what is left, or NULL: @one is
+ * @one: the rest of a frame in one piece: needs no memory when it is short
  * @len: bytes left, 0 = no frame waits
  * @charged: bytes charged to the socket
  */
 struct ws_wait {
-	struct bio_vec		*bv;
-	struct bio_vec		*base;
-	struct ubuf_info	*uarg;
+	struct ws_batch		*batch;
 	struct bio_vec		one;
-	u32			nr;
 	u32			len;
 	u32			charged;
+};
+
+/**
+ * struct ws_live - timers and work, allocated on demand: an idle connection
+ * without keepalive has none
+ * @ctx: back
+ * @timer: one for everything
+ * @work: what needs a process
+ * @ping_interval: WS_PING_INTERVAL, ms
+ * @ping_timeout: WS_PING_TIMEOUT, ms
+ * @stall_timeout: WS_RX_STALL_TIMEOUT, ms
+ * @ping_at: our ping was due, jiffies
+ * @stall_at: 0, or a frame began, jiffies
+ * @close_at: Close left, or we failed, or the echo is due, jiffies
+ * @ping_us: 0, or our ping left, microseconds
+ * @ping_id: payload of our last ping
+ * @rtt_us: what the last pong told
+ */
+struct ws_live {
+	struct ws_ctx		*ctx;
+	struct timer_list	timer;
+	struct work_struct	work;
+	u32			ping_interval;
+	u32			ping_timeout;
+	u32			stall_timeout;
+	u32			ping_at;
+	u32			stall_at;
+	u32			close_at;
+	u32			ping_us;
+	u32			ping_id;
+	u32			rtt_us;
 };
 
 /**
@@ -161,8 +205,10 @@ struct ws_wait {
  * @preload_end: sequence number after them
  * @pong_len: bytes of @pong, a pong that waits to be sent; -1 = none
  * @pong: its payload
- * @tx_close: what WS_CLOSE stored for our Close
- * @rx_close: reason of the peer's Close
+ * @tx_reason_len: bytes of @tx_reason
+ * @rx_reason_len: bytes of @rx_reason
+ * @tx_reason: what WS_CLOSE stored for our Close
+ * @rx_reason: reason of the peer's Close
  * @msgq: whole messages of WS_RX_MESSAGE
  */
 struct ws_aux {
@@ -174,10 +220,13 @@ struct ws_aux {
 	u8			rx_reason_len;
 	u8			tx_reason[WS_REASON_MAX];
 	u8			rx_reason[WS_REASON_MAX];
+	struct ws_msgq		*msgq;
 };
 
 /**
  * struct ws_ctx - one attached socket
+ *
+ * Idle connections are what servers have most of: 256 bytes is the limit.
  */
 struct ws_ctx {
 	struct sock		*sk;
@@ -187,37 +236,25 @@ struct ws_ctx {
 	u8			rx_mode;
 	u8			tx_type;	/* WS_OP_* of plain sends */
 	u8			rx_ctrl;	/* WS_CTRL_* to deliver */
+	struct ws_scan		scan;
+	union {
+		struct ws_reader rd;
+		struct rcu_head	rcu;		/* once nothing else is used */
+	};
+	struct ws_rules		rules;
 	u32			tcp_seq;	/* expected tp->copied_seq */
 	u32			tx_frame_max;
-	struct ws_scan		scan;
-	struct ws_reader	rd;
-	struct ws_rules		rules;
-	int			rx_err;		/* positive errno, told once */
-	int			abort_err;	/* likewise, for the work */
+	u32			close_timeout;	/* ms */
+	u32			last_rx;	/* jiffies */
+	u16			rx_err;		/* positive errno, told once */
+	u16			abort_err;	/* likewise, for the work */
 	u16			code_sent;
 	u16			code_rcvd;
 	u16			code_next;	/* 0 = default */
-	struct ws_wait		wait;
-	struct ws_aux		*aux;
-	struct ws_msgq		*msgq;
-
-	/* liveness: timeouts in ms, points in time in jiffies */
-	u32			ping_interval;
-	u32			ping_timeout;
-	u32			stall_timeout;
-	u32			close_timeout;
-	unsigned long		last_rx;
-	unsigned long		ping_at;	/* our ping left */
-	unsigned long		stall_at;	/* 0, or a frame began */
-	unsigned long		close_at;	/* Close left, or we failed */
-	u64			ping_ns;
-	u32			rtt_us;
-	u32			ping_id;
-	struct timer_list	timer;
-	struct work_struct	work;
-	struct rcu_head		rcu;
-
 	u32			discarded;	/* bytes since close() */
+	struct ws_wait		wait;
+	struct ws_live		*live;
+	struct ws_aux		*aux;
 	u32			rx_pings;
 	u32			rx_pongs;
 	u32			tx_pings;
@@ -231,6 +268,7 @@ struct ws_ctx {
 /* attach.c */
 struct ws_ctx *ws_ctx(const struct sock *sk);
 struct ws_aux *ws_aux(struct ws_ctx *ctx, gfp_t gfp);
+struct ws_live *ws_live(struct ws_ctx *ctx, gfp_t gfp);
 int ws_attach(struct sock *sk);
 int ws_activate(struct ws_ctx *ctx, int role);
 void ws_detach(struct ws_ctx *ctx);
@@ -306,6 +344,7 @@ void ws_rx_reached_end(struct ws_ctx *ctx);
 void ws_tx_kick(struct ws_ctx *ctx);
 void ws_timer_set(struct ws_ctx *ctx);
 void ws_timer(struct timer_list *t);
+void ws_closing(struct ws_ctx *ctx);
 void ws_expire(struct ws_ctx *ctx);
 void ws_fail(struct ws_ctx *ctx, u16 code, int err);
 void ws_abort(struct ws_ctx *ctx, int err);
@@ -315,7 +354,7 @@ void ws_close(struct sock *sk, long timeout);
 int ws_shutdown(struct socket *sock, int how);
 bool ws_close_done(const struct ws_ctx *ctx);
 void ws_work(struct work_struct *work);
-void ws_queue_work(struct ws_ctx *ctx);
+bool ws_queue_work(struct ws_ctx *ctx);
 int ws_close_init(void);
 void ws_close_exit(void);
 
@@ -334,6 +373,11 @@ int ws_peek_len(struct socket *sock);
 static inline bool ws_is(const struct ws_ctx *ctx, u32 flags)
 {
 	return ctx->flags & flags;
+}
+
+static inline struct ws_msgq *ws_msgq(const struct ws_ctx *ctx)
+{
+	return ctx->rx_mode == WS_RX_MESSAGE ? ctx->aux->msgq : NULL;
 }
 
 static inline bool ws_rx_at_end(const struct ws_ctx *ctx)
