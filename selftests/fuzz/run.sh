@@ -21,7 +21,7 @@ for target; do
 	log=$obj/log/$target
 	verdict=ok
 	"$obj/fuzz_$target" -max_total_time="$share" -timeout=10 \
-		-max_len=4098 -len_control=20 -print_final_stats=1 \
+		-max_len=600 -len_control=20 -print_final_stats=1 \
 		-artifact_prefix="$obj/found/$target-" \
 		"$obj/corpus/$target" "$obj/seeds/$target" >"$log" 2>&1 ||
 		verdict="not ok"
