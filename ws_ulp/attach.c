@@ -87,7 +87,7 @@ static bool ws_defer(struct ws_ctx *ctx, u8 what)
 {
 	if (!sock_owned_by_user(ctx->sk))
 		return false;
-	ctx->deferred |= what;
+	atomic_or(what, &ctx->deferred);
 	return true;
 }
 
@@ -140,13 +140,12 @@ static void ws_state_change(struct sock *sk)
 static void ws_release_cb(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx(sk);
-	u8 todo;
+	int todo;
 
 	ctx->proto->lower->release_cb(sk);
-	todo = ctx->deferred;
-	if (likely(!todo))
+	if (likely(!atomic_read(&ctx->deferred)))
 		return;
-	ctx->deferred = 0;
+	todo = atomic_xchg(&ctx->deferred, 0);
 	if (todo & WS_DEFER_RX)
 		rx_event(ctx);
 	if (todo & WS_DEFER_TIMER)
@@ -267,6 +266,7 @@ static int ctx_defaults(struct ws_ctx *ctx, struct sock *sk)
 	u32 interval = READ_ONCE(wn->ping_interval);
 
 	ctx->sk = sk;
+	ctx->mibs = wn->mibs;
 	ctx->flags = WS_F_AUTO_PONG | WS_F_AUTO_CLOSE | WS_F_UTF8;
 	ctx->tx_type = WS_OP_BINARY;
 	ctx->tx_frame_max = 65536;
@@ -335,7 +335,7 @@ int ws_attach(struct sock *sk)
 
 	/* __tcp_set_ulp() took this away before it called us. */
 	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
-	ws_count(sock_net(sk), WS_MIB_ATTACH, 1);
+	ws_mib(ctx, WS_MIB_ATTACH, 1);
 	return 0;
 }
 
@@ -384,12 +384,12 @@ int ws_activate(struct ws_ctx *ctx, int role)
 	WRITE_ONCE(sock->ops, &p->ops);
 	write_unlock_bh(&sk->sk_callback_lock);
 
-	ws_count(sock_net(sk), role == WS_SERVER ? WS_MIB_CURR_SERVER :
-						   WS_MIB_CURR_CLIENT, 1);
+	ws_mib(ctx, role == WS_SERVER ? WS_MIB_CURR_SERVER :
+					WS_MIB_CURR_CLIENT, 1);
 	trace_ws_attach(sk, role);
 	ws_timer_set(ctx);
 	/* Bytes may be there already: release_sock() looks, and wakes. */
-	ctx->deferred |= WS_DEFER_RX;
+	atomic_or(WS_DEFER_RX, &ctx->deferred);
 	return 0;
 }
 
@@ -426,8 +426,8 @@ void ws_detach(struct ws_ctx *ctx)
 	write_unlock_bh(&sk->sk_callback_lock);
 
 	if (ws_is(ctx, WS_F_ACTIVE))
-		ws_count(sock_net(sk), ws_is(ctx, WS_F_CLIENT) ?
-			 WS_MIB_CURR_CLIENT : WS_MIB_CURR_SERVER, -1);
+		ws_mib(ctx, ws_is(ctx, WS_F_CLIENT) ? WS_MIB_CURR_CLIENT :
+						      WS_MIB_CURR_SERVER, -1);
 	if (ws_is(ctx, WS_F_LINGER_CNT))
 		atomic_dec(&ws_net(sock_net(sk))->closing);
 }

@@ -50,7 +50,8 @@ bool ws_close_done(const struct ws_ctx *ctx)
 
 	if (sk->sk_state == TCP_CLOSE || sk->sk_err ||
 	    ws_is(ctx, WS_F_EXPIRED) ||
-	    ctx->discarded > READ_ONCE(wn->close_discard))
+	    (ctx->live && ctx->live->discarded >
+			  READ_ONCE(wn->close_discard)))
 		return true;
 	if (!ws_is(ctx, WS_F_CLOSE_SENT) || ctx->wait.len)
 		return false;
@@ -62,7 +63,8 @@ bool ws_close_done(const struct ws_ctx *ctx)
 static void close_begin(struct ws_ctx *ctx)
 {
 	ctx->flags |= WS_F_RX_SHUT | WS_F_TX_SHUT;
-	ctx->discarded = 0;
+	if (ctx->live)
+		ctx->live->discarded = 0;
 	if (!ws_is(ctx, WS_F_CLOSE_SENT)) {
 		if (!ctx->code_next && !ws_is(ctx, WS_F_CLOSE_RCVD) &&
 		    current->flags & PF_EXITING)
@@ -116,11 +118,11 @@ static bool close_linger(struct ws_ctx *ctx)
 		set_bit(SOCK_NOSPACE, &sock->flags);
 	sock_graft(sk, sock);
 	ctx->flags |= WS_F_DETACHED;
-	ws_count(sock_net(sk), WS_MIB_LINGER, 1);
+	ws_mib(ctx, WS_MIB_LINGER, 1);
 	ws_timer_set(ctx);
 	return true;
 drop:
-	ws_count(sock_net(sk), WS_MIB_LINGER_DROP, 1);
+	ws_mib(ctx, WS_MIB_LINGER_DROP, 1);
 	return false;
 }
 
@@ -235,9 +237,7 @@ void ws_work(struct work_struct *work)
 		close_finish(ctx);
 		goto out;
 	}
-	spin_lock_bh(&sk->sk_lock.slock);
-	ctx->deferred |= WS_DEFER_RX;
-	spin_unlock_bh(&sk->sk_lock.slock);
+	atomic_or(WS_DEFER_RX, &ctx->deferred);
 	release_sock(sk);
 out:
 	sock_put(sk);

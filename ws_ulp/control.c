@@ -75,7 +75,7 @@ static int send_close(struct ws_ctx *ctx)
 	if (!ws_is(ctx, WS_F_CLOSE_RCVD))
 		ctx->flags |= WS_F_CLOSE_1ST;
 	ctx->code_sent = code;
-	ws_count(sock_net(ctx->sk), WS_MIB_TX_CLOSE, 1);
+	ws_mib(ctx, WS_MIB_TX_CLOSE, 1);
 	trace_ws_close(ctx->sk, true, code);
 	ws_closing(ctx);
 	return 0;
@@ -87,7 +87,7 @@ static int send_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 
 	if (!err) {
 		ctx->tx_pongs++;
-		ws_count(sock_net(ctx->sk), WS_MIB_TX_PONG, 1);
+		ws_mib(ctx, WS_MIB_TX_PONG, 1);
 	}
 	return err;
 }
@@ -112,7 +112,7 @@ static int send_ping(struct ws_ctx *ctx)
 	live->ping_us = now_us();
 	ctx->flags &= ~WS_F_PING_WANT;
 	ctx->tx_pings++;
-	ws_count(sock_net(ctx->sk), WS_MIB_TX_PING, 1);
+	ws_mib(ctx, WS_MIB_TX_PING, 1);
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static void keep_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 	struct ws_aux *aux = ws_aux(ctx, GFP_ATOMIC);
 
 	if (!aux || aux->pong_len >= 0)
-		ws_count(sock_net(ctx->sk), WS_MIB_PONG_DROPPED, 1);
+		ws_mib(ctx, WS_MIB_PONG_DROPPED, 1);
 	if (!aux)
 		return;
 	memcpy(aux->pong, p, len);
@@ -192,7 +192,7 @@ void ws_tx_kick(struct ws_ctx *ctx)
 static void rx_ping(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 {
 	ctx->rx_pings++;
-	ws_count(sock_net(ctx->sk), WS_MIB_RX_PING, 1);
+	ws_mib(ctx, WS_MIB_RX_PING, 1);
 	if (!ws_is(ctx, WS_F_AUTO_PONG) || ws_is(ctx, WS_F_CLOSE_SENT) ||
 	    !tcp_sends(ctx->sk))
 		return;
@@ -208,7 +208,7 @@ static void rx_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 	struct ws_live *live = ctx->live;
 
 	ctx->rx_pongs++;
-	ws_count(sock_net(ctx->sk), WS_MIB_RX_PONG, 1);
+	ws_mib(ctx, WS_MIB_RX_PONG, 1);
 	if (live && len == 4 && live->ping_us &&
 	    get_unaligned_be32(p) == live->ping_id) {
 		live->rtt_us = (now_us() - live->ping_us) | 1;
@@ -238,7 +238,7 @@ static void rx_close(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 {
 	u16 code, bad = ws_close_parse(p, len, &code);
 
-	ws_count(sock_net(ctx->sk), WS_MIB_RX_CLOSE, 1);
+	ws_mib(ctx, WS_MIB_RX_CLOSE, 1);
 	if (bad) {
 		ws_rx_fail(ctx, bad);
 		return;
@@ -350,7 +350,7 @@ void ws_abort(struct ws_ctx *ctx, int err)
 	ctx->flags |= WS_F_ABORT | WS_F_FAILED | WS_F_RX_END;
 	ctx->rx_err = err;
 	ctx->abort_err = err;
-	ws_count(sock_net(ctx->sk), WS_MIB_ABORTED, 1);
+	ws_mib(ctx, WS_MIB_ABORTED, 1);
 	trace_ws_fail(ctx->sk, 0, err);
 	ws_queue_work(ctx);
 }
@@ -472,7 +472,7 @@ static void expire_ping(struct ws_ctx *ctx)
 			live->ping_at = (u32)jiffies;
 			return;
 		}
-		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TIMEOUT, 1);
+		ws_mib(ctx, WS_MIB_FAIL_TIMEOUT, 1);
 		ws_abort(ctx, ETIMEDOUT);
 		ctx->proto->data_ready(ctx->sk);
 		return;
@@ -487,7 +487,7 @@ static void expire_stall(struct ws_ctx *ctx)
 	if (!stall_timed(ctx) || stall_left(ctx) > 0)
 		return;
 	trace_ws_expire(ctx->sk, "stall");
-	ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TIMEOUT, 1);
+	ws_mib(ctx, WS_MIB_FAIL_TIMEOUT, 1);
 	ws_fail(ctx, WS_CODE_POLICY, ETIMEDOUT);
 	ctx->proto->data_ready(ctx->sk);
 }
@@ -544,7 +544,7 @@ void ws_timer(struct timer_list *t)
 
 	bh_lock_sock(sk);
 	if (sock_owned_by_user(sk))
-		ctx->deferred |= WS_DEFER_TIMER;
+		atomic_or(WS_DEFER_TIMER, &ctx->deferred);
 	else
 		ws_expire(ctx);
 	bh_unlock_sock(sk);

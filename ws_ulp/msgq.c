@@ -18,11 +18,13 @@
  * @q: buffers, in order; a message is one or more of them
  * @whole: messages in @q that are there to their end
  * @part: the last buffer in @q belongs to a message that is not
+ * @first: with @part, the first buffer of that message
  */
 struct ws_msgq {
 	struct sk_buff_head	q;
 	u32			whole;
 	bool			part;
+	struct sk_buff		*first;
 };
 
 /**
@@ -86,10 +88,13 @@ static struct sk_buff *new_chunk(struct ws_ctx *ctx)
 	u32 size = ctx->rd.whole ? min_t(u32, ctx->rd.avail, CHUNK) : CHUNK;
 	struct sk_buff *skb = alloc_skb(size, GFP_ATOMIC | __GFP_NOWARN);
 
-	if (!skb)
-		return NULL;
-	if (!sk_rmem_schedule(ctx->sk, skb, skb->truesize)) {
+	if (skb && !sk_rmem_schedule(ctx->sk, skb, skb->truesize)) {
 		kfree_skb(skb);
+		skb = NULL;
+	}
+	if (!skb) {
+		ctx->flags |= WS_F_RETRY;
+		ws_timer_set(ctx);
 		return NULL;
 	}
 	skb_set_owner_r(skb, ctx->sk);
@@ -112,6 +117,7 @@ static void drop_part(struct ws_msgq *mq)
 	mq->part = false;
 }
 
+/* Where more of the message that has begun goes. */
 static struct sk_buff *tail_chunk(struct ws_msgq *mq)
 {
 	struct sk_buff *skb = mq->part ? skb_peek_tail(&mq->q) : NULL;
@@ -119,43 +125,77 @@ static struct sk_buff *tail_chunk(struct ws_msgq *mq)
 	return skb && skb_tailroom(skb) ? skb : NULL;
 }
 
-/* Move what fits one buffer. Return: there may be more. */
-static bool fill_one(struct ws_ctx *ctx)
+static int fill_chunk(struct ws_ctx *ctx, struct sk_buff *skb,
+		      struct ws_pass *ps)
 {
-	struct ws_msgq *mq = ctx->aux->msgq;
-	struct sk_buff *skb = tail_chunk(mq);
-	struct ws_pass ps = { .cmsg = true };
 	struct iov_iter to;
 	struct kvec kv;
-	bool old = skb;
+	int err;
+
+	ps->len = skb_tailroom(skb);
+	ps->to = &to;
+	kv = (struct kvec){ skb_tail_pointer(skb), ps->len };
+	iov_iter_kvec(&to, ITER_DEST, &kv, 1, ps->len);
+	err = ws_rx_pass(ctx, ps);
+	skb_put(skb, ps->done);
+	return err;
+}
+
+static void queue_part(struct ws_msgq *mq, struct sk_buff *skb)
+{
+	if (!mq->part)
+		mq->first = skb;
+	__skb_queue_tail(&mq->q, skb);
+	mq->part = true;
+}
+
+/* More of a message. Return: something moved. */
+static bool fill_data(struct ws_ctx *ctx)
+{
+	struct ws_msgq *mq = ctx->aux->msgq;
+	struct ws_pass ps = { .cmsg = true, .data_only = mq->part };
+	struct sk_buff *old = tail_chunk(mq);
+	struct sk_buff *skb = old ? old : new_chunk(ctx);
 	int err;
 
 	if (!skb)
-		skb = new_chunk(ctx);
-	if (!skb) {
-		ctx->flags |= WS_F_RETRY;
-		ws_timer_set(ctx);
 		return false;
-	}
-	ps.len = skb_tailroom(skb);
-	ps.to = &to;
-	kv = (struct kvec){ skb_tail_pointer(skb), ps.len };
-	iov_iter_kvec(&to, ITER_DEST, &kv, 1, ps.len);
-	err = ws_rx_pass(ctx, &ps);
+	err = fill_chunk(ctx, skb, &ps);
+	if (err)
+		drop_part(mq);
 	if (err || (!ps.done && !ps.eor)) {
 		if (!old)
 			kfree_skb(skb);
-		if (err)
-			drop_part(mq);
 		return false;
 	}
-	skb_put(skb, ps.done);
 	chunk_of(skb)->frame = ps.frame;
 	chunk_of(skb)->eor = ps.eor;
 	if (!old)
-		__skb_queue_tail(&mq->q, skb);
-	mq->part = !ps.eor;
-	WRITE_ONCE(mq->whole, mq->whole + ps.eor);
+		queue_part(mq, skb);
+	if (ps.eor) {
+		mq->part = false;
+		WRITE_ONCE(mq->whole, mq->whole + 1);
+	}
+	return true;
+}
+
+/* A control frame to deliver, in the middle of a message: goes before it. */
+static bool fill_ctrl(struct ws_ctx *ctx)
+{
+	struct ws_msgq *mq = ctx->aux->msgq;
+	struct ws_pass ps = { .cmsg = true };
+	struct sk_buff *skb = new_chunk(ctx);
+
+	if (!skb)
+		return false;
+	if (fill_chunk(ctx, skb, &ps) || !ps.eor) {
+		kfree_skb(skb);
+		return false;
+	}
+	chunk_of(skb)->frame = ps.frame;
+	chunk_of(skb)->eor = true;
+	__skb_queue_before(&mq->q, mq->first, skb);
+	WRITE_ONCE(mq->whole, mq->whole + 1);
 	return true;
 }
 
@@ -168,11 +208,10 @@ static bool fill_one(struct ws_ctx *ctx)
 void ws_msgq_fill(struct ws_ctx *ctx)
 {
 	while (ctx->rd.avail || ctx->rd.events) {
-		bool more = fill_one(ctx);
-
-		ws_rx_consume(ctx);
-		if (!more)
+		if (!fill_data(ctx) &&
+		    !(ctx->aux->msgq->part && ctx->rd.events && fill_ctrl(ctx)))
 			break;
+		ws_rx_consume(ctx);
 	}
 	if (ws_rx_at_end(ctx)) {
 		drop_part(ctx->aux->msgq);

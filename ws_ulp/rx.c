@@ -156,7 +156,7 @@ static void reader_enter(struct ws_reader *rd, const struct ws_hdr *h)
 static void scan_message_end(struct ws_ctx *ctx)
 {
 	ctx->rd.whole++;
-	ws_count(sock_net(ctx->sk), WS_MIB_RX_MESSAGES, 1);
+	ws_mib(ctx, WS_MIB_RX_MESSAGES, 1);
 }
 
 static void scan_data(struct ws_ctx *ctx, const struct ws_hdr *h)
@@ -230,7 +230,7 @@ static bool scan_frame(struct ws_ctx *ctx, struct cursor *cur)
 		scan_data(ctx, &h);
 	}
 	ctx->rx_frames++;
-	ws_count(sock_net(ctx->sk), WS_MIB_RX_FRAMES, 1);
+	ws_mib(ctx, WS_MIB_RX_FRAMES, 1);
 	trace_ws_rx_frame(ctx->sk, h.b0, h.len);
 	if (ctx->live)
 		ctx->live->stall_at = 0;
@@ -245,7 +245,7 @@ static void scan_payload(struct ws_ctx *ctx, struct cursor *cur, u32 avail)
 	ctx->scan.left -= n;
 	ctx->rd.avail += n;
 	ctx->rx_bytes += n;
-	ws_count(sock_net(ctx->sk), WS_MIB_RX_BYTES, n);
+	ws_mib(ctx, WS_MIB_RX_BYTES, n);
 	cursor_skip(ctx, cur, n);
 	if (!ctx->scan.left && !ctx->scan.msg.open)
 		scan_message_end(ctx);
@@ -315,7 +315,8 @@ static void discard_rest(struct ws_ctx *ctx)
 
 	if (!after(end, ctx->rd.seq))
 		return;
-	ctx->discarded += end - ctx->rd.seq;
+	if (ctx->live)
+		ctx->live->discarded += end - ctx->rd.seq;
 	ctx->rd.seq = end;
 	ctx->scan.seq = end;
 	ws_rx_consume(ctx);
@@ -390,15 +391,15 @@ void ws_rx_fail(struct ws_ctx *ctx, u16 code)
 {
 	switch (code) {
 	case WS_CODE_BAD_DATA:
-		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_UTF8, 1);
+		ws_mib(ctx, WS_MIB_FAIL_UTF8, 1);
 		ws_fail(ctx, code, EILSEQ);
 		break;
 	case WS_CODE_TOO_BIG:
-		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_TOO_BIG, 1);
+		ws_mib(ctx, WS_MIB_FAIL_TOO_BIG, 1);
 		ws_fail(ctx, code, EMSGSIZE);
 		break;
 	default:
-		ws_count(sock_net(ctx->sk), WS_MIB_FAIL_PROTOCOL, 1);
+		ws_mib(ctx, WS_MIB_FAIL_PROTOCOL, 1);
 		ws_fail(ctx, code, EPROTO);
 	}
 }
@@ -488,7 +489,7 @@ static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps, struct cursor *cu
 			cursor_skip(ctx, cur, h.size + h.len);
 			return 0;
 		}
-		if (ps->done) {
+		if (ps->done || ps->data_only) {
 			ps->stop = true;
 			return 0;
 		}
@@ -588,7 +589,8 @@ void ws_rx_drain(struct ws_ctx *ctx)
 		seq = ctx->rd.seq;
 		if (ws_rx_pass(ctx, &ps))
 			break;
-		ctx->discarded += ctx->rd.seq - seq;
+		if (ctx->live)
+			ctx->live->discarded += ctx->rd.seq - seq;
 	} while (ps.stop);
 	ws_rx_consume(ctx);
 	if (ws_rx_at_end(ctx)) {

@@ -77,17 +77,15 @@ static int lower_send_pages(struct ws_ctx *ctx, const struct bio_vec *bv,
 
 static void count_frame(struct ws_ctx *ctx, u8 b0, size_t n)
 {
-	const struct net *net = sock_net(ctx->sk);
-
 	ctx->tx_frames++;
-	ws_count(net, WS_MIB_TX_FRAMES, 1);
+	ws_mib(ctx, WS_MIB_TX_FRAMES, 1);
 	trace_ws_tx_frame(ctx->sk, b0, n);
 	if (ws_opcode_is_ctrl(b0 & WS_B0_OPCODE))
 		return;
 	ctx->tx_bytes += n;
-	ws_count(net, WS_MIB_TX_BYTES, n);
+	ws_mib(ctx, WS_MIB_TX_BYTES, n);
 	if (b0 & WS_B0_FIN)
-		ws_count(net, WS_MIB_TX_MESSAGES, 1);
+		ws_mib(ctx, WS_MIB_TX_MESSAGES, 1);
 }
 
 static void batch_free(struct ws_batch *f)
@@ -127,7 +125,7 @@ static void wait_begin(struct ws_ctx *ctx, u32 len)
 		sk_mem_charge(ctx->sk, len);
 		w->charged = len;
 	}
-	ws_count(sock_net(ctx->sk), WS_MIB_TX_WAITING, 1);
+	ws_mib(ctx, WS_MIB_TX_WAITING, 1);
 }
 
 static void wait_advance(struct ws_wait *w, u32 n)

@@ -61,7 +61,10 @@ enum {
 	WS_F_EXPIRED	= BIT(26),	/* WS_CLOSE_TIMEOUT has passed */
 };
 
-/* struct ws_ctx.deferred, protected by the socket's spinlock alone */
+/*
+ * struct ws_ctx.deferred: set by whoever finds the socket owned, with or
+ * without its spinlock; taken by ws_release_cb()
+ */
 enum {
 	WS_DEFER_RX	= BIT(0),
 	WS_DEFER_TX	= BIT(1),
@@ -183,6 +186,7 @@ struct ws_wait {
  * @ping_us: 0, or our ping left, microseconds
  * @ping_id: payload of our last ping
  * @rtt_us: what the last pong told
+ * @discarded: bytes thrown away since close()
  */
 struct ws_live {
 	struct ws_ctx		*ctx;
@@ -197,6 +201,7 @@ struct ws_live {
 	u32			ping_us;
 	u32			ping_id;
 	u32			rtt_us;
+	u32			discarded;
 };
 
 /**
@@ -231,8 +236,9 @@ struct ws_aux {
 struct ws_ctx {
 	struct sock		*sk;
 	struct ws_proto		*proto;
+	struct ws_mibs __percpu	*mibs;
 	u32			flags;
-	u8			deferred;
+	atomic_t		deferred;	/* WS_DEFER_* */
 	u8			rx_mode;
 	u8			tx_type;	/* WS_OP_* of plain sends */
 	u8			rx_ctrl;	/* WS_CTRL_* to deliver */
@@ -251,7 +257,6 @@ struct ws_ctx {
 	u16			code_sent;
 	u16			code_rcvd;
 	u16			code_next;	/* 0 = default */
-	u32			discarded;	/* bytes since close() */
 	struct ws_wait		wait;
 	struct ws_live		*live;
 	struct ws_aux		*aux;
@@ -283,6 +288,7 @@ void ws_attach_exit(void);
  * @done: bytes returned
  * @peek: stop at the end of the first frame
  * @cmsg: the caller can tell empty messages apart
+ * @data_only: stop before a control frame
  * @eor: the last byte of a message was returned
  * @stop: nothing more fits this call
  * @trunc: the rest of the message was thrown away
@@ -294,6 +300,7 @@ struct ws_pass {
 	size_t		done;
 	bool		peek;
 	bool		cmsg;
+	bool		data_only;
 	bool		eor;
 	bool		stop;
 	bool		trunc;
@@ -373,6 +380,11 @@ int ws_peek_len(struct socket *sock);
 static inline bool ws_is(const struct ws_ctx *ctx, u32 flags)
 {
 	return ctx->flags & flags;
+}
+
+static inline void ws_mib(const struct ws_ctx *ctx, enum ws_mib mib, u64 n)
+{
+	this_cpu_add(ctx->mibs->v[mib], n);
 }
 
 static inline struct ws_msgq *ws_msgq(const struct ws_ctx *ctx)
