@@ -20,6 +20,9 @@
 /* More than a frame of ours, so that send() splits what recv() joined. */
 #define BUFFER		(256 * 1024)
 
+/* Longer than the runner waits: the module must end TCP without it. */
+#define CLOSE_TIMEOUT	(600 * 1000)
+
 /* A piece of a message, as recvmsg() gives it. */
 struct piece {
 	const char *data;
@@ -122,7 +125,8 @@ int attach(int fd, int role, const struct settings *s, const struct head *h)
 	if (h->extra && set(fd, SOL_WS, WS_RX_PRELOAD, h->behind, h->extra,
 			    "WS_RX_PRELOAD"))
 		return -1;
-	if (set_int(fd, WS_RX_MODE, s->mode, "WS_RX_MODE") || set_limits(fd, s))
+	if (set_int(fd, WS_CLOSE_TIMEOUT, CLOSE_TIMEOUT, "WS_CLOSE_TIMEOUT") ||
+	    set_int(fd, WS_RX_MODE, s->mode, "WS_RX_MODE") || set_limits(fd, s))
 		return -1;
 	return set_int(fd, WS_ROLE, role, "WS_ROLE");
 }

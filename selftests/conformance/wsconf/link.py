@@ -238,8 +238,11 @@ class Link:
             raise Fail("message %d: %s sent, %s came back" %
                        (self.seen, wire.NAMES[want[0]], wire.NAMES[op]))
         if want[1] != whole:
-            raise Fail("message %d: sent %s, came back %s" %
-                       (self.seen, show(want[1]), show(whole)))
+            at = len(os.path.commonprefix([want[1], bytes(whole)]))
+            raise Fail("message %d: %d bytes sent, %d came back, from byte %d "
+                       "on %s in place of %s" %
+                       (self.seen, len(want[1]), len(whole), at,
+                        show(whole[at:]), show(want[1][at:])))
 
     # -- what we send
 
