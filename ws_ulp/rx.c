@@ -100,15 +100,13 @@ static struct cursor cursor_head(struct ws_ctx *ctx, u32 seq)
 	return cur;
 }
 
-/* Up to n bytes at the cursor; where they are contiguous, without a copy. */
-static const u8 *cursor_peek(struct ws_ctx *ctx, const struct cursor *at,
-			     u8 *buf, u32 *n)
+/* Up to n bytes at the cursor, from wherever they are. */
+static const u8 *cursor_gather(struct ws_ctx *ctx, const struct cursor *at,
+			       u8 *buf, u32 *n)
 {
 	struct cursor cur = *at;
 	u32 want = *n, got = 0;
 
-	if (cur.skb && cur.off + want <= skb_headlen(cur.skb))
-		return cur.skb->data + cur.off;
 	while (cur.skb && got < want) {
 		u32 step = min(want - got, cur.skb->len - cur.off);
 
@@ -119,6 +117,16 @@ static const u8 *cursor_peek(struct ws_ctx *ctx, const struct cursor *at,
 	}
 	*n = got;
 	return buf;
+}
+
+/* Likewise, without a copy where they are contiguous. */
+static const u8 *cursor_peek(struct ws_ctx *ctx, const struct cursor *cur,
+			     u8 *buf, u32 *n)
+{
+	u32 len = *n;
+	const u8 *p = cur->skb ? ws_skb_span(cur->skb, cur->off, &len) : NULL;
+
+	return p && len == *n ? p : cursor_gather(ctx, cur, buf, n);
 }
 
 static bool delivers(const struct ws_ctx *ctx, u8 opcode)

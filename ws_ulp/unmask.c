@@ -65,11 +65,16 @@ static int copy_masked(const u8 *p, struct iov_iter *to, u32 len, u32 key)
 				    unmask_to_kernel);
 }
 
-/*
- * A stretch of contiguous bytes at off, without copying where there is one.
- * Pages in high memory and lists of skbs go through the bounce buffer.
+/**
+ * ws_skb_span() - contiguous bytes of a buffer, where they lie
+ * @skb: buffer
+ * @off: offset within @skb
+ * @len: bytes wanted; set to how many there are, at most as many
+ *
+ * Return: NULL for what has to be copied out: lists of skbs, pages in high
+ * memory and on devices.
  */
-static const u8 *span(struct sk_buff *skb, u32 off, u32 *len, u8 *bounce)
+const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len)
 {
 	u32 start = skb_headlen(skb);
 	int i;
@@ -78,18 +83,28 @@ static const u8 *span(struct sk_buff *skb, u32 off, u32 *len, u8 *bounce)
 		*len = min(*len, start - off);
 		return skb->data + off;
 	}
-	if (!IS_ENABLED(CONFIG_HIGHMEM) && skb_frags_readable(skb)) {
-		for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-			const skb_frag_t *f = &skb_shinfo(skb)->frags[i];
+	if (IS_ENABLED(CONFIG_HIGHMEM) || !skb_frags_readable(skb))
+		return NULL;
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *f = &skb_shinfo(skb)->frags[i];
+		u32 size = skb_frag_size(f);
 
-			if (off - start < skb_frag_size(f)) {
-				off -= start;
-				*len = min(*len, skb_frag_size(f) - off);
-				return skb_frag_address(f) + off;
-			}
-			start += skb_frag_size(f);
+		if (off - start < size) {
+			off -= start;
+			*len = min(*len, size - off);
+			return skb_frag_address(f) + off;
 		}
+		start += size;
 	}
+	return NULL;
+}
+
+static const u8 *span(struct sk_buff *skb, u32 off, u32 *len, u8 *bounce)
+{
+	const u8 *p = ws_skb_span(skb, off, len);
+
+	if (likely(p))
+		return p;
 	*len = min_t(u32, *len, BOUNCE);
 	return skb_copy_bits(skb, off, bounce, *len) ? NULL : bounce;
 }

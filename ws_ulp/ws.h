@@ -334,6 +334,7 @@ bool ws_msgq_empty(const struct ws_ctx *ctx);
 u32 ws_msgq_inq(const struct ws_ctx *ctx);
 
 /* unmask.c */
+const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len);
 int ws_copy_out(struct ws_ctx *ctx, struct sk_buff *skb, u32 off,
 		struct iov_iter *to, u32 len);
 

@@ -1,0 +1,527 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The server's side: what clients send, byte by byte, and what they get."""
+import socket
+import struct
+
+from peer import (ACCEPT, DONE, EEOF, EHTTP, ELIMIT, ESYNTAX, KEY, LIMIT,
+                  Drive, case, contains, expect, lacks, main, pair, read_all,
+                  read_answer, read_head)
+
+ETIMEDOUT = -110
+
+
+def request(*lines, method='GET', target='/', version='HTTP/1.1', drop=(),
+            **fields):
+    """A good request, changed: fields by name, None takes one away."""
+    usual = {'Host': 'example.org', 'Upgrade': 'websocket',
+             'Connection': 'Upgrade', 'Sec-WebSocket-Key': KEY,
+             'Sec-WebSocket-Version': '13'}
+    for name, value in fields.items():
+        usual[name.replace('_', '-')] = value
+    head = [f'{method} {target} {version}']
+    head += [f'{n}: {v}' for n, v in usual.items() if v is not None]
+    head += lines
+    return ('\r\n'.join(head) + '\r\n\r\n').encode('latin-1')
+
+
+def whole(data, options):
+    ours, theirs = pair()
+    drive = Drive(*options, 'accept', theirs.fileno(), fds=[theirs.fileno()])
+    theirs.close()
+    ours.sendall(data)
+    return ours, drive
+
+
+def bytewise(data, options):
+    """Each byte alone, the next when the library waits for it."""
+    ours, theirs = pair()
+    drive = Drive('step=1', *options, 'accept', theirs.fileno(),
+                  fds=[theirs.fileno()])
+    theirs.close()
+    for i in range(len(data)):
+        if not drive.wait_again():
+            break
+        ours.sendall(data[i:i + 1])
+    return ours, drive
+
+
+def accepted(data, *options, behind=b'\x81\x00'):
+    """Runs it in both ways; what the last one said."""
+    for way in (bytewise, whole):
+        ours, drive = way(data, options)
+        head, rest = read_head(ours)
+        contains(head, 'HTTP/1.1 101 Switching Protocols\r\n')
+        contains(head, f'Sec-WebSocket-Accept: {ACCEPT}\r\n')
+        contains(head, 'Upgrade: websocket\r\n')
+        contains(head, 'Connection: Upgrade\r\n')
+        lacks(head, 'Sec-WebSocket-Extensions')
+        expect(rest, b'', 'data behind the answer')
+        ours.sendall(behind)
+        ours.shutdown(socket.SHUT_WR)
+        drive.finish()
+        expect(drive.result, DONE, 'result')
+        expect(drive.status, 101, 'status')
+        expect(drive.rest, behind, 'the rest')
+        ours.close()
+    return head, drive
+
+
+def refused(data, status, *options, result=EHTTP, close=None):
+    """Answered with another status; close: is the connection to end?"""
+    for way in (bytewise, whole):
+        ours, drive = way(data, options)
+        head, body, rest = read_answer(ours)
+        contains(head, f'HTTP/1.1 {status} ')
+        contains(head, 'Date: ')
+        expect(rest, b'', 'data behind the answer')
+        if close is not None:
+            expect('close' in head.partition('Connection: ')[2]
+                   .partition('\r\n')[0], close, 'Connection: close')
+        ours.shutdown(socket.SHUT_WR)
+        expect(read_all(ours), b'', 'the end')
+        drive.finish()
+        expect(drive.result, result, 'result')
+        expect(drive.status, status, 'status')
+        contains(drive.error, str(status))
+    return head, body
+
+
+@case('RFC 6455 1.3: the example')
+def example():
+    head, drive = accepted(request(
+        'Sec-WebSocket-Protocol: chat, superchat',
+        Host='server.example.com', Origin='http://server.example.com',
+        target='/chat'), 'subprotocol=chat')
+    contains(head, 'Sec-WebSocket-Protocol: chat\r\n')
+    expect(drive.subprotocol, 'chat')
+
+
+@case('RFC 9110 5.1: names in any case and order')
+def field_case():
+    accepted(b'GET / HTTP/1.1\r\nSEC-WEBSOCKET-VERSION:13\r\n'
+             b'sec-websocket-key:\t' + KEY.encode() + b' \t\r\n'
+             b'cOnNeCtIoN: uPgRaDe\r\nhost: a\r\nUPGRADE: WebSocket\r\n\r\n')
+
+
+@case('RFC 6455 4.2.1: token lists in Connection and Upgrade')
+def token_lists():
+    accepted(request(Connection='keep-alive, Upgrade',
+                     Upgrade='h2c, websocket,'))
+    accepted(request('Connection: upgrade', 'Upgrade: websocket',
+                     Connection='keep-alive', Upgrade='foo'))
+
+
+@case('seed 001: unknown headers are kept for the caller')
+def unknown_headers():
+    _, drive = accepted(request('SomeHeader: \xe9t\xe9', 'Empty:',
+                                'Cookie: a=1', 'Cookie: b=2'))
+    for field in (('SomeHeader', '\xe9t\xe9'), ('Empty', ''),
+                  ('Cookie', 'a=1'), ('Cookie', 'b=2')):
+        contains(drive.headers(), field)
+
+
+@case('RFC 9112 2.2: an empty line before the request')
+def empty_line_before():
+    accepted(b'\r\n' + request())
+
+
+@case('RFC 9112 3.2.2: absolute form of the target')
+def absolute_target():
+    accepted(request(target='http://example.org/x?y'), 'path=/x')
+    refused(request(target='http://other.org/'), 400)
+    refused(request(target='http://example.org.evil/'), 400)
+
+
+@case('contract: no byte behind the blank line is lost')
+def nothing_lost():
+    early = b'\x81\x85abcd' + bytes(range(256)) * 300
+    for step in ('step=0', 'step=1'):
+        ours, drive = whole(request() + early, [step])
+        read_head(ours)
+        ours.shutdown(socket.SHUT_WR)
+        drive.finish()
+        expect(drive.rest, early, 'the rest')
+
+
+@case('RFC 6455 4.2.1: IPv6 works as IPv4 does')
+def ipv6():
+    ours, theirs = pair(socket.AF_INET6)
+    drive = Drive('accept', theirs.fileno(), fds=[theirs.fileno()])
+    theirs.close()
+    ours.sendall(request(Host='[::1]:8080', Origin='http://[::1]:8080'))
+    contains(read_head(ours)[0], ' 101 ')
+    ours.close()
+    expect(drive.finish().result, DONE)
+
+
+@case('RFC 6455 4.2.1, 1: only GET')
+def methods():
+    for method in ('POST', 'PUT', 'DELETE', 'OPTIONS'):
+        head, _ = refused(request(method=method), 405, close=False)
+        contains(head, 'Allow: GET\r\n')
+    refused(request(method='CONNECT', target='example.org:80'), 400)
+
+
+@case('RFC 9110 9.3.2: no body for HEAD')
+def head_has_no_body():
+    ours, drive = whole(request(method='HEAD'), [])
+    head, rest = read_head(ours)
+    contains(head, 'HTTP/1.1 405 ')
+    ours.shutdown(socket.SHUT_WR)
+    expect(rest + read_all(ours), b'', 'the body')
+    expect(drive.finish().result, EHTTP)
+
+
+@case('RFC 6455 4.2.1, 1: HTTP/1.1 or higher')
+def versions():
+    head, _ = refused(request(version='HTTP/1.0'), 426, close=True)
+    lacks(head, '101')
+    refused(request(version='HTTP/2.0'), 505, close=True)
+
+
+@case('RFC 9110 7.2: one Host')
+def host():
+    refused(request(Host=None), 400, close=True)
+    refused(request('Host: example.org'), 400)
+    for bad in ('', 'a b', 'a/b', 'u@h', 'a:b', '[::1', 'a:65536'):
+        refused(request(Host=bad), 400)
+
+
+@case('RFC 9110 7.8: what is no upgrade is told so')
+def no_upgrade():
+    for fields in ({'Upgrade': None}, {'Connection': None},
+                   {'Upgrade': 'h2c'}, {'Connection': 'keep-alive'},
+                   {'Upgrade': 'websocket2'}, {'Connection': 'xUpgrade'}):
+        head, body = refused(request(**fields), 426, close=False)
+        contains(head, 'Upgrade: websocket\r\n')
+        contains(head, 'Connection: Upgrade\r\n')
+        contains(head, 'Sec-WebSocket-Version: 13\r\n')
+
+
+@case('RFC 6455 4.4: another version is told ours')
+def websocket_version():
+    for version in (None, '', '8', '12', '14', '013', '13, 8', '13a'):
+        head, _ = refused(request(Sec_WebSocket_Version=version), 426,
+                          close=False)
+        contains(head, 'Sec-WebSocket-Version: 13\r\n')
+    refused(request('Sec-WebSocket-Version: 13'), 426)
+
+
+@case('RFC 6455 4.2.1, 5: the key is 16 bytes in base64')
+def key():
+    for bad in (None, '', KEY[:-1], KEY[:-2] + 'A=', 'A' + KEY, KEY + '=',
+                KEY[:-4] + 'QQ=A', '*' + KEY[1:], 'AAAA', KEY[:10] + ' ' +
+                KEY[11:], KEY[:-2] + '-='):
+        refused(request(Sec_WebSocket_Key=bad), 400, close=False)
+    refused(request('Sec-WebSocket-Key: ' + KEY), 400)
+
+
+@case('RFC 6455 4.2.2, 4: origins')
+def origin():
+    refused(request(Origin='http://evil.org'), 403)
+    refused(request(Origin='null'), 403)
+    refused(request(Origin=''), 403)
+    refused(request(Origin='http://example.org:81'), 403)
+    refused(request(Origin='http://example.org.evil'), 403)
+    refused(request(Origin='http://example.org/x'), 403)
+    refused(request('Origin: http://example.org',
+                    Origin='http://example.org'), 403)
+    accepted(request(Origin='http://example.org'))
+    accepted(request(Origin='https://EXAMPLE.org'))
+    accepted(request(Origin='http://example.org:80'))
+    accepted(request(Origin='http://example.org:81', Host='example.org:81'))
+
+
+@case('RFC 6455 10.2: origins that are allowed beside our own')
+def origin_allowed():
+    options = ('allow_origin=https://app.example', 'allow_origin=null')
+    accepted(request(Origin='https://app.example'), *options)
+    accepted(request(Origin='null'), *options)
+    accepted(request(Origin='http://example.org'), *options)
+    refused(request(Origin='http://app.example'), 403, *options)
+    accepted(request(Origin='http://evil.org'), 'allow_origin=*')
+
+
+@case('RFC 6455 4.2.2, 5: exactly one subprotocol, one that was offered')
+def subprotocol():
+    options = ('subprotocol=b', 'subprotocol=a')
+    for lines, want in ((['Sec-WebSocket-Protocol: a, b'], 'b'),
+                        (['Sec-WebSocket-Protocol: a',
+                          'Sec-WebSocket-Protocol: c,b'], 'b'),
+                        (['Sec-WebSocket-Protocol: a'], 'a')):
+        head, drive = accepted(request(*lines), *options)
+        contains(head, f'Sec-WebSocket-Protocol: {want}\r\n')
+        expect(head.count('Sec-WebSocket-Protocol'), 1)
+        expect(drive.subprotocol, want)
+    for lines in (['Sec-WebSocket-Protocol: A'], [],
+                  ['Sec-WebSocket-Protocol: ab']):
+        head, drive = accepted(request(*lines), *options)
+        lacks(head, 'Sec-WebSocket-Protocol')
+        expect(drive.subprotocol, None)
+
+
+@case('RFC 6455 9.1: extensions are declined')
+def extensions():
+    accepted(request('Sec-WebSocket-Extensions: permessage-deflate; '
+                     'client_max_window_bits, "x, y"'))
+
+
+@case('seed 000: an ordinary server for what is not served')
+def paths():
+    accepted(request(target='/a?b=/c'), 'path=/a', 'path=/b')
+    accepted(request(target='/b'), 'path=/a', 'path=/b')
+    for target in ('/', '/a/', '/ab', '/?/a', '/c'):
+        refused(request(target=target), 404, 'path=/a', 'path=/b',
+                close=False)
+    refused(request(target='*', method='OPTIONS'), 400)
+
+
+@case('RFC 9112 6: no request with a body')
+def body():
+    refused(request('Content-Length: 5') + b'hello', 400, close=True)
+    refused(request('Transfer-Encoding: chunked') + b'0\r\n\r\n', 400)
+    accepted(request('Content-Length: 0'))
+
+
+@case('RFC 9112: what is not HTTP ends with 400')
+def syntax():
+    good = request()
+    for bad in (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+                b'SSH-2.0-OpenSSH_9.2\r\n',
+                good.replace(b'GET', b'get'),
+                good.replace(b'GET /', b'GET  /'),
+                good.replace(b' HTTP/1.1', b''),
+                good.replace(b'HTTP/1.1', b'HTTP/11'),
+                good.replace(b'HTTP/1.1', b'HTTP/1.1 '),
+                good.replace(b'Host:', b'Host :'),
+                good.replace(b'Host:', b'Ho st:'),
+                good.replace(b'Host:', b' Host:'),
+                good.replace(b'Host: example.org', b'Host'),
+                good.replace(b'Host:', b':'),
+                good.replace(b'example.org', b'exa\0mple.org'),
+                good.replace(b'Upgrade: w', b'X: a\r\n b\r\nUpgrade: w'),
+                good.replace(b'Upgrade: w', b'X: a\rb\r\nUpgrade: w'),
+                good.replace(b'\r\n', b'\n'),
+                good.replace(b'GET /', b'GET /\x7f'),
+                b'GET\r\n\r\n'):
+        refused(bad, 400, result=ESYNTAX, close=True)
+
+
+@case('limits: head, header lines')
+def limits():
+    accepted(request('X: ' + 'x' * 15000))
+    refused(request('X: ' + 'x' * 17000), 431, result=ELIMIT, close=True)
+    refused(request('X: ' + 'x' * 900), 431, 'head_max=1000', result=ELIMIT)
+    refused(request(target='/' + 'x' * 17000), 431, result=ELIMIT)
+    many = ['X: y'] * 95
+    accepted(request(*many))
+    refused(request(*many, 'X: z'), 431, result=ELIMIT)
+    refused(request(*many), 431, 'fields_max=99', result=ELIMIT)
+
+
+@case('limits: the head ends exactly at the limit')
+def limit_exact():
+    data = request('X: ' + 'x' * 400)
+    accepted(data, f'head_max={len(data)}')
+    refused(data, 431, f'head_max={len(data) - 1}', result=ELIMIT)
+
+
+@case('a megabyte of headers gets its answer and no reset')
+def megabyte():
+    ours, drive = whole(request()[:-2], [])
+    line = b'X: ' + b'x' * 1000 + b'\r\n'
+    try:
+        for _ in range(1000):
+            ours.sendall(line)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    contains(read_answer(ours)[0], 'HTTP/1.1 431 ')
+    ours.close()
+    expect(drive.finish().result, ELIMIT)
+
+
+@case('time: who is slow with the head gets 408')
+def slow_head():
+    for step in ('step=0', 'step=1'):
+        ours, drive = whole(request()[:-1], ['timeout=200', step])
+        head, _, _ = read_answer(ours)
+        contains(head, 'HTTP/1.1 408 ')
+        contains(head, 'Connection: close')
+        ours.shutdown(socket.SHUT_WR)
+        expect(read_all(ours), b'')
+        expect(drive.finish().result, ETIMEDOUT)
+
+
+@case('time: more bytes do not extend it')
+def slowloris():
+    ours, theirs = pair()
+    drive = Drive('step=1', 'timeout=500', 'accept', theirs.fileno(),
+                  fds=[theirs.fileno()])
+    theirs.close()
+    ours.sendall(b'GET / HTTP/1.1\r\nX: ')
+    sent = 0
+    ours.settimeout(0.005)
+    data = b''
+    while b'\r\n\r\n' not in data and sent < 10000:
+        try:
+            data += ours.recv(4096)
+        except socket.timeout:
+            ours.sendall(b'x')
+            sent += 1
+    contains(data, b'HTTP/1.1 408 ')
+    ours.close()
+    expect(drive.finish().result, ETIMEDOUT)
+
+
+@case('time: who says nothing is left')
+def silent():
+    ours, drive = whole(b'', ['timeout=100'])
+    drive.finish()
+    expect(drive.result, ETIMEDOUT)
+    expect(read_all(ours), b'')
+
+
+@case('the client leaves: before, within and after the head')
+def leaves():
+    for data in (b'', request()[:50]):
+        ours, drive = whole(data, [])
+        ours.close()
+        expect(drive.finish().result, EEOF)
+    ours, drive = whole(request()[:50], [])
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                    struct.pack('ii', 1, 0))
+    ours.close()
+    drive.finish()
+    if drive.result not in (EEOF, -104):
+        raise AssertionError(f'result is {drive.result}')
+
+
+@case('RFC 9112 9.3: the connection stays open for another try')
+def keep_alive():
+    ours, drive = whole(request(Upgrade=None), [])
+    contains(read_answer(ours)[0], 'HTTP/1.1 426 ')
+    ours.sendall(request(Sec_WebSocket_Version='8'))
+    contains(read_answer(ours)[0], 'HTTP/1.1 426 ')
+    ours.sendall(request() + b'behind')
+    contains(read_head(ours)[0], 'HTTP/1.1 101 ')
+    ours.shutdown(socket.SHUT_WR)
+    drive.finish()
+    expect(drive.result, DONE)
+    expect(drive.rest, b'behind')
+
+
+@case('RFC 9112 9.3.2: requests in a pipeline')
+def pipeline():
+    ours, drive = whole(request(Upgrade=None) + request(method='POST') +
+                        request() + b'behind', [])
+    head, _, rest = read_answer(ours)
+    contains(head, 'HTTP/1.1 426 ')
+    head, _, rest = read_answer(ours, rest)
+    contains(head, 'HTTP/1.1 405 ')
+    contains(read_head(ours, rest)[0], 'HTTP/1.1 101 ')
+    ours.shutdown(socket.SHUT_WR)
+    expect(drive.finish().rest, b'behind')
+
+
+@case('RFC 9112 9.3: Connection: close, and the limit of requests')
+def not_kept():
+    refused(request(Connection='close'), 426, close=True)
+    refused(request(Upgrade=None), 426, 'requests_max=1', close=True)
+    ours, drive = whole(request(Upgrade=None) * 3, ['requests_max=2'])
+    head, _, rest = read_answer(ours)
+    lacks(head, 'close')
+    head, _, rest = read_answer(ours, rest)
+    contains(head, 'close')
+    ours.shutdown(socket.SHUT_WR)
+    expect(rest + read_all(ours), b'')
+    expect(drive.finish().result, EHTTP)
+
+
+@case('headers of the caller go with every answer')
+def own_headers():
+    head, _ = accepted(request(), 'header=Server: me', 'header=X: y')
+    contains(head, 'Server: me\r\nX: y\r\n')
+    head, _ = refused(request(Upgrade=None), 426, 'header=Server: me')
+    contains(head, 'Server: me\r\n')
+
+
+@case('headers that would break the handshake are not taken')
+def bad_headers():
+    for header in ('X: a\r\nY: b', 'X: a\nb', 'No colon', ': x', 'A b: c',
+                   'Connection: close', 'upgrade: h2c', 'CONTENT-LENGTH: 1',
+                   'Transfer-Encoding: x', 'Sec-WebSocket-Accept: x',
+                   'Sec-WebSocket-Key: x', 'Sec-WebSocket-Protocol: x',
+                   'Sec-WebSocket-Extensions: x', 'Sec-WebSocket-Version: 1'):
+        expect(Drive('header=' + header, 'accept', 9).finish().option, -22,
+               header)
+
+
+@case('WSUP_ASK: the application answers what is no upgrade')
+def ask_page():
+    for step in ('step=0', 'step=1'):
+        ours, drive = whole(request(Upgrade=None, target='/page?x'),
+                            ['ask=page', step])
+        head, body, _ = read_answer(ours)
+        contains(head, 'HTTP/1.1 200 OK\r\n')
+        contains(head, 'Content-Type: text/html\r\n')
+        expect(body, b'<p>page')
+        ours.sendall(request(target='/ws'))
+        contains(read_head(ours)[0], 'HTTP/1.1 101 ')
+        ours.close()
+        drive.finish()
+        expect(drive.requests, ['0 GET /page?x', '1 GET /ws'])
+        expect(drive.decided, [0, 0])
+        expect(drive.result, DONE)
+
+
+@case('WSUP_ASK: a file, a HEAD for it, and the connection goes on')
+def ask_file():
+    ours, drive = whole(request(Upgrade=None), ['ask=file', 'step=1'])
+    head, body, _ = read_answer(ours)
+    contains(head, 'Content-Length: 100000\r\n')
+    expect(body[:4], b'\x7fELF')
+    expect(len(body), 100000)
+    ours.sendall(request(Upgrade=None, method='HEAD'))
+    head, rest = read_head(ours)
+    contains(head, 'Content-Length: 100000\r\n')
+    expect(rest, b'')
+    ours.sendall(request())
+    contains(read_head(ours)[0], 'HTTP/1.1 101 ')
+    ours.close()
+    expect(drive.finish().decided, [0, 0, 0])
+
+
+@case('WSUP_ASK: the application refuses')
+def ask_refuse():
+    _, body = refused(request(), 403, 'ask=refuse')
+    expect(body, b'no')
+
+
+@case('WSUP_ASK: the application selects, but only what was offered')
+def ask_select():
+    head, drive = accepted(request('Sec-WebSocket-Protocol: a, b'),
+                           'ask=select:b')
+    contains(head, 'Sec-WebSocket-Protocol: b\r\n')
+    contains(head, 'X-Added: yes\r\n')
+    head, drive = accepted(request('Sec-WebSocket-Protocol: a, b'),
+                           'ask=select:c')
+    lacks(head, 'Sec-WebSocket-Protocol')
+    expect(drive.decided, [-22])
+
+
+@case('ten thousand requests on one connection leak nothing')
+def many_requests():
+    ours, drive = whole(b'', ['requests_max=20000'])
+    data = request(Upgrade=None)
+    rest = b''
+    for _ in range(100):
+        ours.sendall(data * 100)
+        for _ in range(100):
+            head, _, rest = read_answer(ours, rest)
+            contains(head, 'HTTP/1.1 426 ')
+    ours.close()
+    expect(drive.finish().result, EHTTP)
+
+
+if __name__ == '__main__':
+    main('server')
