@@ -274,6 +274,7 @@ def paths():
         refused(request(target=target), 404, 'path=/a', 'path=/b',
                 close=False)
     refused(request(target='*', method='OPTIONS'), 400)
+    refused(request(target='/a#b'), 400, 'path=/a')
 
 
 @case('RFC 9112 6: no request with a body')
@@ -290,6 +291,7 @@ def syntax():
                 b'SSH-2.0-OpenSSH_9.2\r\n',
                 good.replace(b'GET', b'get'),
                 good.replace(b'GET /', b'GET  /'),
+                good.replace(b' HTTP/1.1', b'  HTTP/1.1'),
                 good.replace(b' HTTP/1.1', b''),
                 good.replace(b'HTTP/1.1', b'HTTP/11'),
                 good.replace(b'HTTP/1.1', b'HTTP/1.1 '),

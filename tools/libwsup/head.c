@@ -181,6 +181,8 @@ void head_restart(struct head *head)
 	head->target = 0;
 	head->complete = false;
 	head->over = false;
+	head->blanks = 0;
+	head->line_end = false;
 	buf_reset(&head->body);
 }
 
@@ -204,6 +206,30 @@ static int verdict(const struct head *head)
 	return head->over ? -WSUP_ELIMIT : -WSUP_ESYNTAX;
 }
 
+/*
+ * RFC 9112 section 3: one blank each before and behind the target. llhttp lets
+ * more of them pass, and the request line of HTTP/0.9, which has but one.
+ */
+static bool request_line_valid(struct head *head, const char *data, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && !head->line_end; i++) {
+		head->blanks += data[i] == ' ';
+		head->line_end = data[i] == '\n' && head->blanks;
+	}
+	return head->line_end ? head->blanks == 2 : head->blanks <= 2;
+}
+
+/* What llhttp lets pass at the beginning of a message. */
+static bool start_valid(struct head *head, const char *data, size_t len)
+{
+	if (head->parser.type == HTTP_REQUEST)
+		return request_line_valid(head, data, len);
+	/* RFC 9112 section 2.2 allows empty lines before requests only */
+	return head->bytes || !len || *data == 'H';
+}
+
 /**
  * head_feed() - read a piece of a head
  * @head: not complete yet
@@ -221,9 +247,7 @@ int head_feed(struct head *head, const char *data, size_t len, size_t *used)
 	llhttp_errno_t err;
 
 	*used = n;
-	/* RFC 9112 section 2.2 allows empty lines before requests only */
-	if (!head->bytes && len && head->parser.type == HTTP_RESPONSE &&
-	    *data != 'H')
+	if (!start_valid(head, data, n))
 		return -WSUP_ESYNTAX;
 	err = llhttp_execute(&head->parser, data, n);
 	if (err == HPE_PAUSED && head->complete) {

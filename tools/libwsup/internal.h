@@ -76,6 +76,8 @@ struct head {
 	uint32_t	target;		/* or reason phrase */
 	bool		complete;
 	bool		over;		/* a limit was exceeded */
+	bool		line_end;	/* the first line is complete */
+	unsigned int	blanks;		/* in the first line */
 	struct buf	body;
 	size_t		body_max;
 };

@@ -132,8 +132,9 @@ static int judge_http(struct wsup_hs *hs)
 		return refuse(hs, 400, "the Host header is malformed");
 	if (has_body(head))
 		return refuse(hs, 400, "a request with a body is not accepted");
-	if (!target_path(hs, &len))
-		return refuse(hs, 400, "the request has no path");
+	if (!target_path(hs, &len) ||
+	    strchr(head_string(head, head->target), '#'))
+		return refuse(hs, 400, "the request's target is malformed");
 	return 0;
 }
 
