@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "peer.h"
+
+static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fputs("# peer: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return -1;
+}
+
+/* An address of loopback with a port of the kernel's choice */
+static socklen_t loopback(struct sockaddr_storage *ss, int family)
+{
+	struct sockaddr_in6 *in6 = (void *)ss;
+	struct sockaddr_in *in = (void *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	ss->ss_family = family;
+	if (family == AF_INET6) {
+		in6->sin6_addr = in6addr_loopback;
+		return sizeof(*in6);
+	}
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return sizeof(*in);
+}
+
+/* fd[0] called connect(), fd[1] came from accept() */
+static int tcp_pair(int family, int fd[2])
+{
+	struct sockaddr_storage ss;
+	socklen_t len = loopback(&ss, family);
+	int listener = socket(family, SOCK_STREAM, 0);
+
+	fd[0] = socket(family, SOCK_STREAM, 0);
+	if (listener < 0 || fd[0] < 0 ||
+	    bind(listener, (void *)&ss, len) || listen(listener, 1) ||
+	    getsockname(listener, (void *)&ss, &len) ||
+	    connect(fd[0], (void *)&ss, len))
+		return wrong("no connection: %s", strerror(errno));
+	fd[1] = accept(listener, NULL, NULL);
+	close(listener);
+	return fd[1] < 0 ? wrong("accept: %s", strerror(errno)) : 0;
+}
+
+/* Blocking calls end by the limit, and small writes leave at once. */
+static void bound(int fd)
+{
+	struct timeval limit = { .tv_sec = PEER_LIMIT / 1000 };
+	int one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+int peer_connect(struct peer *p, int family, int role)
+{
+	int fd[2];
+
+	memset(p, 0, sizeof(*p));
+	p->fd = -1;
+	p->raw = -1;
+	if (tcp_pair(family, fd))
+		return -1;
+	bound(fd[0]);
+	bound(fd[1]);
+	p->fd = fd[role == WS_SERVER];
+	p->raw = fd[role != WS_SERVER];
+	p->role = role;
+	p->seed = 1;
+	return 0;
+}
+
+int peer_attach(int fd)
+{
+	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, WS_ULP_NAME,
+			  sizeof(WS_ULP_NAME));
+}
+
+int peer_open(struct peer *p, int family, int role)
+{
+	if (peer_connect(p, family, role))
+		return -1;
+	if (peer_attach(p->fd))
+		return wrong("attach: %s", strerror(errno));
+	if (peer_set(p->fd, WS_ROLE, role))
+		return wrong("role: %s", strerror(errno));
+	return 0;
+}
+
+void peer_close(struct peer *p)
+{
+	if (p->raw >= 0)
+		close(p->raw);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->raw = -1;
+	p->fd = -1;
+}
+
+int peer_set(int fd, int option, int value)
+{
+	return setsockopt(fd, SOL_WS, option, &value, sizeof(value)) ? errno : 0;
+}
+
+int peer_get(int fd, int option)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	if (getsockopt(fd, SOL_WS, option, &value, &len) ||
+	    len != sizeof(value))
+		return wrong("option %d: %s", option, strerror(errno));
+	return value;
+}
+
+static void next_key(struct peer *p, unsigned char key[4])
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		p->seed = p->seed * 1103515245 + 12345;
+		key[i] = p->seed >> 16;
+	}
+}
+
+size_t peer_build_as(struct peer *p, void *buf, int b0, int extended,
+		     bool masked, const void *data, size_t len)
+{
+	unsigned char key[4] = {}, *at = buf;
+	const unsigned char *from = data;
+	unsigned long long rest = len;
+	size_t i;
+
+	*at++ = b0;
+	*at = extended == 8 ? 127 : extended == 2 ? 126 : len;
+	*at++ |= masked ? 0x80 : 0;
+	for (i = extended; i > 0; i--, rest >>= 8)
+		at[i - 1] = rest;
+	at += extended;
+	if (masked) {
+		next_key(p, key);
+		memcpy(at, key, 4);
+		at += 4;
+	}
+	for (i = 0; i < len; i++)
+		*at++ = from[i] ^ key[i % 4];
+	return at - (unsigned char *)buf;
+}
+
+size_t peer_build(struct peer *p, void *buf, int b0, const void *data,
+		  size_t len)
+{
+	int extended = len < 126 ? 0 : len < 65536 ? 2 : 8;
+
+	return peer_build_as(p, buf, b0, extended, p->role == WS_SERVER, data,
+			     len);
+}
+
+int peer_write(struct peer *p, const void *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = send(p->raw, buf, len, MSG_NOSIGNAL);
+		if (n < 0)
+			return wrong("send: %s", strerror(errno));
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int peer_send(struct peer *p, int b0, const void *data, size_t len)
+{
+	void *buf = malloc(len + PEER_HEADER);
+	int ret;
+
+	if (!buf)
+		return wrong("no memory");
+	ret = peer_write(p, buf, peer_build(p, buf, b0, data, len));
+	free(buf);
+	return ret;
+}
+
+int peer_text(struct peer *p, int b0, const char *text)
+{
+	return peer_send(p, b0, text, strlen(text));
+}
+
+static size_t close_body(unsigned char *body, int code, const char *reason)
+{
+	if (!code)
+		return 0;
+	body[0] = code >> 8;
+	body[1] = code;
+	return 2 + stpcpy((char *)body + 2, reason) - ((char *)body + 2);
+}
+
+int peer_send_close(struct peer *p, int code, const char *reason)
+{
+	unsigned char body[128];
+
+	return peer_send(p, CLOSE, body, close_body(body, code, reason));
+}
+
+int peer_read(struct peer *p, void *buf, size_t len)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < len) {
+		n = recv(p->raw, buf + got, len - got, 0);
+		if (n < 0)
+			return wrong("recv: %s", strerror(errno));
+		if (n == 0)
+			return wrong("end after %zu of %zu bytes", got, len);
+		got += n;
+	}
+	return 0;
+}
+
+/* The length in its shortest form, RFC 6455 section 5.2 */
+static int extended_length(struct peer *p, size_t *len)
+{
+	int i, width = *len == 126 ? 2 : 8;
+	unsigned char b[8];
+
+	if (peer_read(p, b, width))
+		return -1;
+	for (*len = 0, i = 0; i < width; i++)
+		*len = *len << 8 | b[i];
+	if (*len < 126 || (width == 8 && *len < 65536))
+		return wrong("%zu in %d bytes", *len, width);
+	return 0;
+}
+
+int peer_header(struct peer *p, int *b0, size_t *len)
+{
+	unsigned char b[2];
+
+	if (peer_read(p, b, 2))
+		return -1;
+	*b0 = b[0];
+	*len = b[1] & 127;
+	if (*len > 125 && extended_length(p, len))
+		return -1;
+	memset(p->key, 0, 4);
+	if ((b[1] >> 7) != (p->role == WS_CLIENT))
+		return wrong("frame %02x has %s mask", b[0],
+			     b[1] >> 7 ? "a" : "no");
+	return b[1] >> 7 ? peer_read(p, p->key, 4) : 0;
+}
+
+static int compare(const unsigned char *got, const unsigned char *want,
+		   size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (got[i] != want[i])
+			return wrong("byte %zu of %zu is %02x, not %02x", i,
+				     len, got[i], want[i]);
+	return 0;
+}
+
+int peer_see(struct peer *p, int b0, const void *data, size_t len)
+{
+	unsigned char *buf;
+	size_t got, i;
+	int first, ret;
+
+	if (peer_header(p, &first, &got))
+		return -1;
+	if (first != b0 || got != len)
+		return wrong("frame %02x of %zu bytes, not %02x of %zu", first,
+			     got, b0, len);
+	buf = malloc(len + 1);
+	ret = buf ? peer_read(p, buf, len) : wrong("no memory");
+	for (i = 0; !ret && i < len; i++)
+		buf[i] ^= p->key[i % 4];
+	if (!ret)
+		ret = compare(buf, data, len);
+	free(buf);
+	return ret;
+}
+
+int peer_see_text(struct peer *p, int b0, const char *text)
+{
+	return peer_see(p, b0, text, strlen(text));
+}
+
+int peer_see_close(struct peer *p, int code, const char *reason)
+{
+	unsigned char body[128];
+
+	return peer_see(p, CLOSE, body, close_body(body, code, reason));
+}
+
+int peer_see_fin(struct peer *p)
+{
+	char c;
+	int n = recv(p->raw, &c, 1, 0);
+
+	if (n > 0)
+		return wrong("%02x, not the end", c & 0xff);
+	return n ? wrong("recv: %s", strerror(errno)) : 0;
+}
+
+int peer_sync(struct peer *p)
+{
+	return peer_text(p, PING, "sync") ?: peer_see_text(p, PONG, "sync");
+}
+
+int peer_poll(int fd, int events, int ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+
+	if (poll(&pfd, 1, ms) < 0)
+		return wrong("poll: %s", strerror(errno));
+	return pfd.revents;
+}
+
+int peer_recv(int fd, void *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = recv(fd, buf, len, 0);
+		if (n <= 0)
+			return wrong("%zu bytes missing: %s", len,
+				     n ? strerror(errno) : "end");
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int peer_gets(int fd, const char *text)
+{
+	size_t len = strlen(text);
+	unsigned char buf[256];
+	ssize_t n = recv(fd, buf, sizeof(buf), 0);
+
+	if (n < 0)
+		return wrong("recv: %s", strerror(errno));
+	if (n != len)
+		return wrong("%zd bytes, not %zu", n, len);
+	return compare(buf, (const void *)text, len);
+}
+
+int peer_fails(int fd, int error)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, 0);
+
+	if (n >= 0)
+		return wrong("%zd bytes, not %s", n, strerror(error));
+	return errno == error ? 0 : wrong("%s, not %s", strerror(errno),
+					  strerror(error));
+}
+
+void peer_fill(void *buf, size_t len, unsigned int seed)
+{
+	unsigned char *b = buf;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		seed = seed * 1664525 + 1013904223;
+		b[i] = seed >> 24;
+	}
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A connection over loopback: one end has "ws" attached, the other is plain
+ * TCP, so that a test decides and sees each byte. The frames here are built
+ * and taken apart on their own, without any code of what is tested.
+ *
+ * Functions that return int give 0, or -1 after a line about what was wrong.
+ * Nothing waits longer than PEER_LIMIT.
+ */
+#ifndef WS_SELFTESTS_PEER_H
+#define WS_SELFTESTS_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <linux/ws.h>
+
+#define PEER_LIMIT	10000	/* ms */
+#define PEER_HEADER	14	/* bytes of the longest header */
+
+/* First bytes of frames */
+#define FIN		0x80
+#define CONT		WS_OP_CONT
+#define TEXT		WS_OP_TEXT
+#define BINARY		WS_OP_BINARY
+#define CLOSE		(FIN | WS_OP_CLOSE)
+#define PING		(FIN | WS_OP_PING)
+#define PONG		(FIN | WS_OP_PONG)
+
+struct peer {
+	int fd;			/* the end under test */
+	int raw;		/* the other end, plain TCP */
+	int role;		/* of fd */
+	unsigned int seed;	/* of the keys that raw masks with */
+	unsigned char key[4];	/* that fd masked its last frame with */
+};
+
+/* Connections. role says which end calls connect(): the client. */
+int peer_connect(struct peer *p, int family, int role);
+int peer_attach(int fd);
+int peer_open(struct peer *p, int family, int role);
+void peer_close(struct peer *p);
+
+/* Options of level SOL_WS: 0 or errno */
+int peer_set(int fd, int option, int value);
+int peer_get(int fd, int option);
+
+/*
+ * Frames from raw. b0 is their first byte as on the wire; peer_build() returns
+ * how many bytes it wrote to buf, which has room for PEER_HEADER more than
+ * len. peer_build_as() takes the bytes of the extended length (0, 2 or 8) and
+ * whether there is a mask.
+ */
+size_t peer_build(struct peer *p, void *buf, int b0, const void *data,
+		  size_t len);
+size_t peer_build_as(struct peer *p, void *buf, int b0, int extended,
+		     bool masked, const void *data, size_t len);
+int peer_write(struct peer *p, const void *buf, size_t len);
+int peer_send(struct peer *p, int b0, const void *data, size_t len);
+int peer_text(struct peer *p, int b0, const char *text);
+int peer_send_close(struct peer *p, int code, const char *reason);
+
+/* What raw gets: exactly this frame, masked as fd's role demands */
+int peer_read(struct peer *p, void *buf, size_t len);
+int peer_header(struct peer *p, int *b0, size_t *len);
+int peer_see(struct peer *p, int b0, const void *data, size_t len);
+int peer_see_text(struct peer *p, int b0, const char *text);
+int peer_see_close(struct peer *p, int code, const char *reason);
+int peer_see_fin(struct peer *p);
+
+/* A ping there and a pong back: what raw wrote before has been received */
+int peer_sync(struct peer *p);
+
+/* Events of fd: those of events that are there within ms */
+int peer_poll(int fd, int events, int ms);
+
+/* recv() until len bytes are there */
+int peer_recv(int fd, void *buf, size_t len);
+
+/* recv() gives exactly this; recv() fails with errno */
+int peer_gets(int fd, const char *text);
+int peer_fails(int fd, int error);
+
+/* Bytes that a shift or a swap would show */
+void peer_fill(void *buf, size_t len, unsigned int seed);
+
+#endif
