@@ -14,7 +14,7 @@
 #include "ws.h"
 
 /* On the stack: large enough to make the calls per piece cheap. */
-#define BOUNCE	1024
+#define BOUNCE	512
 
 #define put_masked(to, from, i, key) \
 	unsafe_put_user(get_unaligned((u64 *)((from) + (i))) ^ (key), \
@@ -123,7 +123,11 @@ static int copy_text(struct ws_ctx *ctx, const u8 *p, struct iov_iter *to,
 	good = ws_utf8_check(&utf8, bounce, len);
 	if (!good)
 		return -EILSEQ;
-	done = copy_to_iter(bounce, good, to);
+	/*
+	 * Not copy_to_iter(): its check of the stack's bounds takes a lock
+	 * that must not be taken in softirq.
+	 */
+	done = _copy_to_iter(bounce, good, to);
 	if (done < good)
 		iov_iter_revert(to, done);
 	if (done < good)
@@ -147,7 +151,7 @@ static int copy_span(struct ws_ctx *ctx, const u8 *p, struct iov_iter *to,
 	if (rd->key)
 		done = copy_masked(p, to, len, rd->key);
 	else
-		done = copy_to_iter(p, len, to);
+		done = _copy_to_iter(p, len, to);
 	if (done < len) {
 		iov_iter_revert(to, done);
 		return -EFAULT;
