@@ -399,14 +399,27 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	return ret < 0 ? ret : 0;
 }
 
-static bool pages_ok(const struct ws_batch *f)
+/*
+ * Up to 16 pages of the caller's buffers, referenced. Those of a kernel's
+ * buffer may be slab memory, which has no references to take: -EOPNOTSUPP.
+ */
+static ssize_t pin_some(struct iov_iter *from, struct page **pages, size_t n,
+			u32 max, size_t *off)
 {
-	u32 i;
+	ssize_t got, i;
 
-	for (i = 0; i < f->nr; i++)
-		if (!sendpage_ok(f->bv[i].bv_page))
-			return false;
-	return true;
+	if (user_backed_iter(from))
+		return iov_iter_get_pages2(from, pages, n, max, off);
+	got = iov_iter_extract_pages(from, &pages, n, max, 0, off);
+	if (got <= 0)
+		return got;
+	max = DIV_ROUND_UP(*off + got, PAGE_SIZE);
+	for (i = 0; i < max; i++)
+		if (!sendpage_ok(pages[i]))
+			return -EOPNOTSUPP;
+	for (i = 0; i < max; i++)
+		get_page(pages[i]);
+	return got;
 }
 
 /* Reference the pages behind n bytes of the caller's buffers. */
@@ -417,9 +430,8 @@ static int frame_pin(struct ws_batch *f, struct iov_iter *from, size_t n)
 		size_t off;
 		ssize_t got;
 
-		got = iov_iter_get_pages2(from, pages, n,
-					  min_t(u32, 16, f->max - f->nr),
-					  &off);
+		got = pin_some(from, pages, n, min_t(u32, 16, f->max - f->nr),
+			       &off);
 		if (got <= 0)
 			return got ? got : -EFAULT;
 		n -= got;
@@ -451,22 +463,19 @@ static int send_pinned(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 		return -ENOMEM;
 	hdr = frame_hdr_room(ctx->sk, f, hdr_len(ctx, n));
 	err = hdr ? frame_pin(f, from, n) : -ENOMEM;
-	if (err)
-		goto out;
-	if (!pages_ok(f)) {
-		batch_free(f);
-		*from = saved;
-		return send_copied(ctx, from, n, b0);
+	if (!err) {
+		ws_hdr_build(hdr, b0, n, NULL);
+		f->uarg = uarg;
+		if (uarg)
+			net_zcopy_get(uarg);
+		err = batch_send(ctx, f);
 	}
-	ws_hdr_build(hdr, b0, n, NULL);
-	f->uarg = uarg;
-	if (uarg)
-		net_zcopy_get(uarg);
-	err = batch_send(ctx, f);
-out:
 	if (err)
 		batch_free(f);
-	return err;
+	if (err != -EOPNOTSUPP)
+		return err;
+	*from = saved;
+	return send_copied(ctx, from, n, b0);
 }
 
 static bool may_share(const struct ws_ctx *ctx, const struct msghdr *msg,
