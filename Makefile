@@ -98,6 +98,7 @@ unit fuzz:
 	@$(VM)/build $@
 
 lint:
+	@mkdir -p build
 	@git ls-files >build/lint.files
 	@$(VM)/build $@
 

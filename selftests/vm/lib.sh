@@ -11,13 +11,9 @@ say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$@"; exit 1; }
 
 # The roots belong to root, whoever builds them.
-as_root() {
-	if [ "$(id -u)" = 0 ]; then
-		"$@"
-	else
-		sudo -- "$@"
-	fi
-}
+sudo=(sudo --)
+[ "$(id -u)" != 0 ] || sudo=()
+as_root() { "${sudo[@]}" "$@"; }
 
 # A half-built root has no mounts left in it, but a mistake here would be dear.
 remove() { as_root rm -rf --one-file-system -- "$@"; }
@@ -64,7 +60,8 @@ publish() {
 	mv "$1" "$2"
 }
 
-# The manifest's age says when a directory was last asked for.
+# The manifest's age says when a directory was last asked for; a run that was
+# cut off leaves its files.
 forget_old() {
 	local old
 
@@ -72,4 +69,5 @@ forget_old() {
 	while read -r old; do
 		remove "${old%/manifest}"
 	done
+	find "$cache" -maxdepth 1 -name 'run.*' -mtime +1 -exec rm -rf {} +
 }
