@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 #include "kselftest_harness.h"
 #include "peer.h"

@@ -377,6 +377,73 @@ int peer_fails(int fd, int error)
 					  strerror(error));
 }
 
+struct peer_msg peer_recvmsg(int fd, void *buf, size_t len, int flags)
+{
+	char control[CMSG_SPACE(sizeof(struct ws_frame))] = {};
+	struct iovec iov = { buf, len };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct peer_msg got = { .len = recvmsg(fd, &msg, flags) };
+	struct cmsghdr *cmsg;
+
+	if (got.len < 0) {
+		got.len = -errno;
+		return got;
+	}
+	got.flags = msg.msg_flags;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (!cmsg || cmsg->cmsg_level != SOL_WS ||
+	    cmsg->cmsg_type != WS_FRAME ||
+	    cmsg->cmsg_len != CMSG_LEN(sizeof(got.frame)))
+		return got;
+	got.framed = true;
+	memcpy(&got.frame, CMSG_DATA(cmsg), sizeof(got.frame));
+	return got;
+}
+
+ssize_t peer_sendmsg(int fd, int type, const void *buf, size_t len, int flags)
+{
+	char control[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { (void *)buf, len };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t n;
+
+	cmsg->cmsg_level = SOL_WS;
+	cmsg->cmsg_type = WS_TX_TYPE;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &type, sizeof(type));
+	n = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
+static void *run_job(void *arg)
+{
+	struct peer_job *job = arg;
+
+	job->ret = send(job->fd, job->buf, job->len, MSG_NOSIGNAL);
+	if (job->ret < 0)
+		job->ret = -errno;
+	return NULL;
+}
+
+int peer_start(struct peer_job *job, int fd, const void *buf, size_t len)
+{
+	*job = (struct peer_job){ .fd = fd, .buf = buf, .len = len };
+	return pthread_create(&job->thread, NULL, run_job, job);
+}
+
+ssize_t peer_join(struct peer_job *job)
+{
+	pthread_join(job->thread, NULL);
+	return job->ret;
+}
+
 void peer_fill(void *buf, size_t len, unsigned int seed)
 {
 	unsigned char *b = buf;

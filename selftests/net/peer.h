@@ -10,6 +10,7 @@
 #ifndef WS_SELFTESTS_PEER_H
 #define WS_SELFTESTS_PEER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -81,6 +82,31 @@ int peer_recv(int fd, void *buf, size_t len);
 /* recv() gives exactly this; recv() fails with errno */
 int peer_gets(int fd, const char *text);
 int peer_fails(int fd, int error);
+
+/* recvmsg() with room for WS_FRAME */
+struct peer_msg {
+	ssize_t len;		/* or -errno */
+	int flags;
+	bool framed;		/* WS_FRAME was there */
+	struct ws_frame frame;
+};
+
+struct peer_msg peer_recvmsg(int fd, void *buf, size_t len, int flags);
+
+/* sendmsg() with WS_TX_TYPE: bytes or -errno */
+ssize_t peer_sendmsg(int fd, int type, const void *buf, size_t len, int flags);
+
+/* A send() in a thread, so that a test can read what it writes */
+struct peer_job {
+	pthread_t thread;
+	int fd;
+	const void *buf;
+	size_t len;
+	ssize_t ret;		/* of send(), or -errno */
+};
+
+int peer_start(struct peer_job *job, int fd, const void *buf, size_t len);
+ssize_t peer_join(struct peer_job *job);
 
 /* Bytes that a shift or a swap would show */
 void peer_fill(void *buf, size_t len, unsigned int seed);
