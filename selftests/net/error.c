@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A peer that breaks the protocol: which Close it gets, and what we read */
+#include "fixture.h"
+
+PEER_FIXTURE(error)
+
+/* The good bytes, then the error once, then the end; the peer's Close */
+static void failed(struct __test_metadata *_metadata, struct peer *p,
+		   const char *good, int code, int error)
+{
+	struct ws_close c = {};
+	socklen_t len = sizeof(c);
+
+	ASSERT_EQ(0, peer_see_close(p, code, ""));
+	if (*good) {
+		EXPECT_EQ(0, peer_poll(p->fd, POLLERR, 0));
+		ASSERT_EQ(0, peer_gets(p->fd, good));
+	}
+	EXPECT_EQ(POLLERR | POLLIN, peer_poll(p->fd, POLLIN, 0));
+	EXPECT_EQ(0, peer_fails(p->fd, error));
+	EXPECT_EQ(0, peer_gets(p->fd, ""));
+	EXPECT_EQ(0, peer_gets(p->fd, ""));
+	EXPECT_EQ(-1, send(p->fd, "x", 1, MSG_NOSIGNAL));
+	ASSERT_EQ(0, getsockopt(p->fd, SOL_WS, WS_CLOSE, &c, &len));
+	EXPECT_EQ(code, c.code);
+	EXPECT_EQ(WS_CLOSE_BY_LOCAL, c.by);
+}
+
+/* A good message and a frame that starts with b0, in a segment */
+static void frame_fails(struct __test_metadata *_metadata, struct peer *p,
+			int b0, const void *data, size_t len, int code,
+			int error)
+{
+	char buf[512];
+	size_t n = peer_build(p, buf, FIN | TEXT, "good", 4);
+
+	n += peer_build(p, buf + n, b0, data, len);
+	ASSERT_EQ(0, peer_write(p, buf, n));
+	failed(_metadata, p, "good", code, error);
+}
+
+/* The same for each of many first bytes, over connections of their own */
+#define EACH_FAILS(b0s) do {						\
+	int i_;								\
+									\
+	for (i_ = 0; i_ < ARRAY_SIZE(b0s); i_++) {			\
+		frame_fails(_metadata, &self->p, b0s[i_], "x", 1, 1002,	\
+			    EPROTO);					\
+		peer_close(&self->p);					\
+		ASSERT_EQ(0, peer_open(&self->p, variant->family,	\
+				       variant->role));			\
+	}								\
+} while (0)
+
+/* RFC 6455 section 5.2: RSV1 to RSV3 */
+TEST_F(error, reserved_bits)
+{
+	int b0s[] = {
+		0xc1, 0xa1, 0x91, 0x41, 0xf2, 0xc9, 0xa9, 0x9a, 0x98 | 0x40,
+	};
+
+	EACH_FAILS(b0s);
+}
+
+TEST_F(error, reserved_data_opcodes)
+{
+	int b0s[] = { 0x83, 0x84, 0x85, 0x86, 0x87, 0x03 };
+
+	EACH_FAILS(b0s);
+}
+
+TEST_F(error, reserved_control_opcodes)
+{
+	int b0s[] = { 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x0b };
+
+	EACH_FAILS(b0s);
+}
+
+/* Section 5.5: control frames must not be fragmented */
+TEST_F(error, fragmented_control)
+{
+	int b0s[] = { WS_OP_PING, WS_OP_PONG, WS_OP_CLOSE };
+
+	EACH_FAILS(b0s);
+}
+
+/* Section 5.4 */
+TEST_F(error, continuation_of_nothing)
+{
+	int b0s[] = { FIN | CONT, CONT };
+
+	EACH_FAILS(b0s);
+}
+
+TEST_F(error, message_inside_a_message)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	size_t n = peer_build(p, buf, TEXT, "open", 4);
+
+	n += peer_build(p, buf + n, FIN | TEXT, "new", 3);
+	ASSERT_EQ(0, peer_write(p, buf, n));
+	failed(_metadata, p, "open", 1002, EPROTO);
+}
+
+/* Section 5.1: a client masks, a server does not */
+TEST_F(error, wrong_mask)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	size_t n = peer_build(p, buf, FIN | TEXT, "good", 4);
+
+	n += peer_build_as(p, buf + n, FIN | TEXT, 0,
+			   variant->role == WS_CLIENT, "bad", 3);
+	ASSERT_EQ(0, peer_write(p, buf, n));
+	failed(_metadata, p, "good", 1002, EPROTO);
+}
+
+static void length_fails(struct __test_metadata *_metadata, struct peer *p,
+			 int b0, int extended, size_t len)
+{
+	char buf[512], data[256] = {};
+	size_t n = peer_build_as(p, buf, b0, extended, p->role == WS_SERVER,
+				 data, len);
+
+	ASSERT_EQ(0, peer_write(p, buf, n));
+	failed(_metadata, p, "", 1002, EPROTO);
+}
+
+TEST_F(error, length_not_minimal_16)
+{
+	length_fails(_metadata, &self->p, FIN | TEXT, 2, 125);
+}
+
+TEST_F(error, length_not_minimal_64)
+{
+	length_fails(_metadata, &self->p, FIN | TEXT, 8, 200);
+}
+
+TEST_F(error, long_control)
+{
+	length_fails(_metadata, &self->p, PING, 2, 126);
+}
+
+TEST_F(error, length_top_bit)
+{
+	char header[] = "\x82\x7f\x80\0\0\0\0\0\0\0\1\2\3\4";
+
+	if (variant->role == WS_SERVER)
+		header[1] |= 0x80;
+	ASSERT_EQ(0, peer_write(&self->p, header, 14));
+	failed(_metadata, &self->p, "", 1002, EPROTO);
+}
+
+/* Section 5.5.1 */
+TEST_F(error, close_body_of_one_byte)
+{
+	frame_fails(_metadata, &self->p, CLOSE, "\x03", 1, 1002, EPROTO);
+}
+
+TEST_F(error, close_codes)
+{
+	int codes[] = {
+		1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535,
+	};
+	unsigned char body[2];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		body[0] = codes[i] >> 8;
+		body[1] = codes[i];
+		frame_fails(_metadata, &self->p, CLOSE, body, 2, 1002, EPROTO);
+		peer_close(&self->p);
+		ASSERT_EQ(0, peer_open(&self->p, variant->family,
+				       variant->role));
+	}
+}
+
+TEST_F(error, close_reason_not_utf8)
+{
+	frame_fails(_metadata, &self->p, CLOSE, "\x03\xe8\xff", 3, 1007,
+		    EILSEQ);
+}
+
+/* Text is checked as it is read */
+TEST_F(error, text_not_utf8)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "good\xff" "bad"));
+	ASSERT_EQ(0, peer_gets(self->fd, "good"));
+	failed(_metadata, p, "", 1007, EILSEQ);
+}
+
+TEST_F(error, text_ends_inside_a_character)
+{
+	struct peer *p = &self->p;
+	char buf[8];
+
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "ok\xe2\x82"));
+	ASSERT_LE(2, recv(self->fd, buf, sizeof(buf), 0));
+	ASSERT_EQ(0, memcmp(buf, "ok", 2));
+	failed(_metadata, p, "", 1007, EILSEQ);
+}
+
+TEST_F(error, frame_max)
+{
+	struct peer *p = &self->p;
+	char buf[64], data[11] = "0123456789";
+	size_t n;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_FRAME_MAX, 10));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, data));
+	ASSERT_EQ(0, peer_gets(self->fd, data));
+	n = peer_build(p, buf, FIN | TEXT, data, 11);
+	/* the header alone is enough */
+	ASSERT_EQ(0, peer_write(p, buf, n - 11));
+	failed(_metadata, p, "", 1009, EMSGSIZE);
+}
+
+TEST_F(error, message_max)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MESSAGE_MAX, 10));
+	ASSERT_EQ(0, peer_text(p, TEXT, "123456"));
+	ASSERT_EQ(0, peer_text(p, CONT, "7890"));
+	ASSERT_EQ(0, peer_text(p, FIN | CONT, "1"));
+	failed(_metadata, p, "1234567890", 1009, EMSGSIZE);
+}
+
+TEST_F(error, fragments_max)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_FRAGMENTS_MAX, 2));
+	ASSERT_EQ(0, peer_text(p, TEXT, "a"));
+	ASSERT_EQ(0, peer_text(p, FIN | CONT, "b"));
+	ASSERT_EQ(0, peer_sync(p));
+	ASSERT_EQ(0, peer_gets(self->fd, "ab"));
+	ASSERT_EQ(0, peer_text(p, TEXT, "a"));
+	ASSERT_EQ(0, peer_text(p, CONT, "b"));
+	ASSERT_EQ(0, peer_text(p, CONT, "c"));
+	failed(_metadata, p, "ab", 1009, EMSGSIZE);
+}
+
+static int ended(int fd)
+{
+	struct ws_close c = {};
+	socklen_t len = sizeof(c);
+
+	return getsockopt(fd, SOL_WS, WS_CLOSE, &c, &len) ? -1 : c.code;
+}
+
+TEST_F(error, tcp_ends_in_a_message)
+{
+	ASSERT_EQ(0, peer_text(&self->p, TEXT, "cut"));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	ASSERT_EQ(0, peer_gets(self->fd, "cut"));
+	EXPECT_EQ(0, peer_fails(self->fd, ECONNRESET));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(1006, ended(self->fd));
+}
+
+TEST_F(error, tcp_ends_in_a_header)
+{
+	ASSERT_EQ(0, peer_write(&self->p, "\x81", 1));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	EXPECT_EQ(0, peer_fails(self->fd, ECONNRESET));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+}
+
+TEST_F(error, tcp_ends_between_messages)
+{
+	EXPECT_EQ(0, ended(self->fd));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "whole"));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	ASSERT_EQ(0, peer_gets(self->fd, "whole"));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(1006, ended(self->fd));
+}
+
+TEST_F(error, tcp_reset)
+{
+	struct linger now = { .l_onoff = 1 };
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "good"));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	setsockopt(self->p.raw, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(self->p.raw);
+	self->p.raw = -1;
+	ASSERT_EQ(POLLHUP, POLLHUP & peer_poll(self->fd, 0, PEER_LIMIT));
+	EXPECT_EQ(0, peer_gets(self->fd, "good"));
+	EXPECT_EQ(0, peer_fails(self->fd, ECONNRESET));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(1006, ended(self->fd));
+}
+
+TEST_F(error, nothing_after_the_failure)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_text(p, FIN | 3, "bad"));
+	ASSERT_EQ(0, peer_see_close(p, 1002, ""));
+	ASSERT_EQ(0, peer_text(p, PING, "unanswered"));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "unread"));
+	ASSERT_EQ(0, peer_fails(self->fd, EPROTO));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	shutdown(p->raw, SHUT_WR);
+	EXPECT_EQ(0, peer_see_fin(p));
+}
+
+TEST_HARNESS_MAIN
