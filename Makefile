@@ -22,7 +22,7 @@ modules:
 	+$(MAKE) -C $(KDIR) M=$(objects) W=$(W) modules
 
 tools:
-	$(if $(wildcard tools/Makefile),+$(MAKE) -C tools)
+	+$(MAKE) -C tools
 
 install: modules
 	+$(MAKE) -C $(KDIR) M=$(objects) modules_install
@@ -34,6 +34,8 @@ install: modules
 clean:
 	rm -rf build
 
+SUITES	:= unit handshake fuzz
+
 ifneq ($(wildcard /etc/ws-root),)
 
 # In the base root: linux-source has kselftest's own parts.
@@ -41,9 +43,9 @@ LINUX	:= /usr/src/linux
 KSELFTEST := $(LINUX)/tools/testing/selftests
 INSTALL	:= $(CURDIR)/build/kselftest
 
-.PHONY: guest kselftest unit fuzz lint
+.PHONY: guest kselftest lint $(SUITES)
 # What selftests/vm/run puts into a guest
-guest: modules tools $(if $(wildcard selftests/net/Makefile),kselftest)
+guest: modules tools kselftest
 
 kselftest:
 	+$(MAKE) -C selftests/net -I $(KSELFTEST) OUTPUT=$(CURDIR)/build/net \
@@ -52,7 +54,7 @@ kselftest:
 	$(MAKE) -s -C selftests/net -I $(KSELFTEST) COLLECTION=ws emit_tests \
 		>$(INSTALL)/kselftest-list.txt
 
-unit fuzz:
+$(SUITES):
 	+$(MAKE) -C selftests/$@ check
 
 lint:
@@ -63,7 +65,7 @@ else
 VM	:= selftests/vm
 KERNELS	:= 6.12 7.2
 
-.PHONY: all help check check-debug demo shell unit fuzz lint
+.PHONY: all help check check-debug demo shell lint $(SUITES)
 all:
 	@for kernel in $(KERNELS); do \
 		$(VM)/build -k $$kernel guest || exit; \
@@ -78,12 +80,13 @@ help:
 #help make check-debug  the kselftests on a kernel that checks itself
 #help make shell        a shell in a guest, module loaded
 #help make unit         tests of the pure files alone
+#help make handshake    tests of libwsup alone, by scripted peers
 #help make fuzz         a minute of fuzzing them (FUZZ_SECONDS=60)
 #help make lint         W=1, sparse, checkpatch, spelling, shellcheck, layers
 #help make install      module, header and tools, on this machine (as root)
 #help make clean        remove build/; the cache of the test machine stays
 check:
-	@selftests/check unit fuzz $(KERNELS)
+	@selftests/check $(SUITES) $(KERNELS)
 
 check-debug:
 	@selftests/check debug
@@ -94,7 +97,7 @@ demo:
 shell:
 	@$(VM)/run -i
 
-unit fuzz:
+$(SUITES):
 	@$(VM)/build $@
 
 lint:
