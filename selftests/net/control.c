@@ -318,7 +318,7 @@ TEST_F(control, close_by_cmsg)
 
 	EXPECT_EQ(-EINVAL, peer_sendmsg(fd, WS_OP_CLOSE, "\x03", 1, 0));
 	EXPECT_EQ(-EINVAL, peer_sendmsg(fd, WS_OP_CLOSE, "\x03\xed", 2, 0));
-	EXPECT_EQ(5, peer_sendmsg(fd, WS_OP_CLOSE, "\x03\xe8" "end", 5, 0));
+	EXPECT_EQ(5, peer_sendmsg(fd, WS_OP_CLOSE, "\3\350end", 5, 0));
 	EXPECT_EQ(0, peer_see_close(&self->p, 1000, "end"));
 	EXPECT_EQ(-EPIPE, peer_sendmsg(fd, WS_OP_CLOSE, "\x03\xe8", 2, 0));
 }

@@ -11,9 +11,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "kselftest.h"
 #include "peer.h"
 
-static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
+static int __printf(1, 2) wrong(const char *format, ...)
 {
 	va_list ap;
 
@@ -83,6 +84,7 @@ int peer_connect(struct peer *p, int family, int role)
 	bound(fd[1]);
 	p->fd = fd[role == WS_SERVER];
 	p->raw = fd[role != WS_SERVER];
+	p->family = family;
 	p->role = role;
 	p->seed = 1;
 	return 0;
@@ -117,7 +119,9 @@ void peer_close(struct peer *p)
 
 int peer_set(int fd, int option, int value)
 {
-	return setsockopt(fd, SOL_WS, option, &value, sizeof(value)) ? errno : 0;
+	if (setsockopt(fd, SOL_WS, option, &value, sizeof(value)))
+		return errno;
+	return 0;
 }
 
 int peer_get(int fd, int option)
@@ -129,6 +133,12 @@ int peer_get(int fd, int option)
 	    len != sizeof(value))
 		return wrong("option %d: %s", option, strerror(errno));
 	return value;
+}
+
+int peer_reopen(struct peer *p)
+{
+	peer_close(p);
+	return peer_open(p, p->family, p->role);
 }
 
 static void next_key(struct peer *p, unsigned char key[4])
@@ -254,6 +264,7 @@ static int extended_length(struct peer *p, size_t *len)
 
 int peer_header(struct peer *p, int *b0, size_t *len)
 {
+	bool masked, must = p->role == WS_CLIENT;
 	unsigned char b[2];
 
 	if (peer_read(p, b, 2))
@@ -263,10 +274,11 @@ int peer_header(struct peer *p, int *b0, size_t *len)
 	if (*len > 125 && extended_length(p, len))
 		return -1;
 	memset(p->key, 0, 4);
-	if ((b[1] >> 7) != (p->role == WS_CLIENT))
+	masked = b[1] >> 7;
+	if (masked != must)
 		return wrong("frame %02x has %s mask", b[0],
-			     b[1] >> 7 ? "a" : "no");
-	return b[1] >> 7 ? peer_read(p, p->key, 4) : 0;
+			     masked ? "a" : "no");
+	return masked ? peer_read(p, p->key, 4) : 0;
 }
 
 static int compare(const unsigned char *got, const unsigned char *want,

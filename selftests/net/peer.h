@@ -32,6 +32,7 @@
 struct peer {
 	int fd;			/* the end under test */
 	int raw;		/* the other end, plain TCP */
+	int family;
 	int role;		/* of fd */
 	unsigned int seed;	/* of the keys that raw masks with */
 	unsigned char key[4];	/* that fd masked its last frame with */
@@ -41,6 +42,7 @@ struct peer {
 int peer_connect(struct peer *p, int family, int role);
 int peer_attach(int fd);
 int peer_open(struct peer *p, int family, int role);
+int peer_reopen(struct peer *p);
 void peer_close(struct peer *p);
 
 /* Options of level SOL_WS: 0 or errno */
