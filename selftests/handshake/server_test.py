@@ -3,8 +3,8 @@
 import socket
 import struct
 
-from peer import (ACCEPT, DONE, EEOF, EHTTP, ELIMIT, ESYNTAX, KEY, LIMIT,
-                  Drive, case, contains, expect, lacks, main, pair, read_all,
+from peer import (ACCEPT, DONE, EEOF, EHTTP, ELIMIT, ESYNTAX, KEY, Drive,
+                  case, contains, expect, lacks, main, pair, read_all,
                   read_answer, read_head)
 
 ETIMEDOUT = -110

@@ -9,6 +9,9 @@
 
 #include "internal.h"
 
+#define NO_MODULE							\
+	"this kernel has no WebSocket support: run 'modprobe ws_ulp' as root"
+
 /* A kernel that does not know the option at all has no ws_ulp either. */
 static int attach_error(int err)
 {
@@ -66,8 +69,7 @@ const char *wsup_attach_strerror(int error)
 {
 	switch (-error) {
 	case ENOENT:
-		return "this kernel has no WebSocket support: load the ws_ulp "
-		       "module as root (modprobe ws_ulp)";
+		return NO_MODULE;
 	case EPERM:
 		return "not permitted here: see the sysctl net.ws.enabled";
 	case ENOTCONN:

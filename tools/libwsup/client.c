@@ -14,22 +14,39 @@
 
 #include <linux/ws.h>
 
-#include "internal.h"
+#include "auth.h"
+#include "client.h"
 
 /* Of a body that nobody wants, so much is read to keep the connection. */
-#define DISCARD_MAX	(1 << 20)
+#define DISCARD_MAX	0x100000
 
-/* A failure, with the name of the server in front of the sentence. */
-static int fail(struct wsup_hs *hs, int error, const char *sentence)
+/* Who we talk to at the moment. */
+static const struct url *hop(const struct client *client)
+{
+	return client->proxy.host ? &client->proxy : &client->url;
+}
+
+/**
+ * client_fail() - write down why a handshake fails
+ * @hs: client's handshake
+ * @error: negative
+ * @sentence: without the server's name; NULL: the one for @error
+ *
+ * Return: @error.
+ */
+int client_fail(struct wsup_hs *hs, int error, const char *sentence)
 {
 	const struct url *url = &hs->client.url;
 
-	return hs_fail(hs, error, "%s:%s: %s", url->host, url->port, sentence);
+	if (hs->client.tunnel)
+		url = hop(&hs->client);
+	return hs_fail(hs, error, "%s:%s: %s", url->host, url->port,
+		       sentence ? sentence : wsup_strerror(error));
 }
 
-static int fail_plain(struct wsup_hs *hs, int error)
+static int fail(struct wsup_hs *hs, int error)
 {
-	return fail(hs, error, wsup_strerror(error));
+	return client_fail(hs, error, NULL);
 }
 
 static void disconnect(struct wsup_hs *hs)
@@ -53,11 +70,18 @@ static void forget_addresses(struct client *client)
 static int start_lookup(struct wsup_hs *hs)
 {
 	struct client *client = &hs->client;
-	int err = lookup_start(&client->lookup, client->url.host,
-			       client->url.port);
+	int err;
 
+	forget_addresses(client);
+	disconnect(hs);
+	err = proxy_choose(hs);
 	if (err)
-		return fail_plain(hs, err);
+		return err;
+	client->tunnel = client->proxy.host;
+	err = lookup_start(&client->lookup, hop(client)->host,
+			   hop(client)->port);
+	if (err)
+		return fail(hs, err);
 	hs->poll_fd = lookup_fd(client->lookup);
 	client->state = CLIENT_RESOLVE;
 	return STEP_MORE;
@@ -71,7 +95,7 @@ static int resolve(struct wsup_hs *hs)
 	if (err == -EAGAIN)
 		return hs_wait(hs, POLLIN);
 	if (err)
-		return fail_plain(hs, err);
+		return fail(hs, err);
 	client->next = client->list;
 	client->state = CLIENT_DIAL;
 	return STEP_MORE;
@@ -86,7 +110,7 @@ static int dial(struct wsup_hs *hs)
 
 	disconnect(hs);
 	if (!ai)
-		return fail_plain(hs, client->error);
+		return fail(hs, client->error);
 	client->next = ai->ai_next;
 	hs->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC |
 				       SOCK_NONBLOCK, 0);
@@ -121,8 +145,37 @@ static int connected(struct wsup_hs *hs)
 	}
 	if (!hs->config->number[WSUP_NONBLOCK])
 		fcntl(hs->fd, F_SETFL, fcntl(hs->fd, F_GETFL) & ~O_NONBLOCK);
-	client->state = CLIENT_REQUEST;
+	if (!client->tunnel)
+		client->state = CLIENT_REQUEST;
+	else if (!strcmp(client->proxy.scheme, "http"))
+		client->state = CLIENT_TUNNEL;
+	else
+		client->state = CLIENT_SOCKS;
+	memset(&client->socks, 0, sizeof(client->socks));
 	return STEP_MORE;
+}
+
+/* Through the proxy: from here on the server is at the other end. */
+static int tunnelled(struct wsup_hs *hs)
+{
+	hs->client.tunnel = false;
+	hs->client.state = CLIENT_REQUEST;
+	return STEP_MORE;
+}
+
+static int negotiate_socks(struct wsup_hs *hs)
+{
+	int ret = socks_step(hs);
+
+	return ret == IO_COMPLETE ? tunnelled(hs) : ret;
+}
+
+static int request_tunnel(struct wsup_hs *hs)
+{
+	int err = proxy_request(hs);
+
+	hs->client.state = CLIENT_SEND;
+	return err ? fail(hs, err) : STEP_MORE;
 }
 
 static void add_subprotocols(struct wsup_hs *hs)
@@ -144,6 +197,12 @@ static bool is_header(const char *line, const char *name)
 	return !strncasecmp(line, name, len) && line[len] == ':';
 }
 
+/* What was meant for one server is not told to the next. */
+static bool is_secret(const char *line)
+{
+	return is_header(line, "Authorization") || is_header(line, "Cookie");
+}
+
 static void add_headers(struct wsup_hs *hs)
 {
 	const struct texts *headers = &hs->config->text[WSUP_HEADER];
@@ -152,6 +211,8 @@ static void add_headers(struct wsup_hs *hs)
 	size_t i;
 
 	for (i = 0; i < headers->n; i++) {
+		if (hs->client.foreign && is_secret(headers->at[i]))
+			continue;
 		host |= is_header(headers->at[i], "Host");
 		buf_printf(&hs->out, "%s\r\n", headers->at[i]);
 	}
@@ -162,6 +223,9 @@ static void add_headers(struct wsup_hs *hs)
 	}
 	if (origin)
 		buf_printf(&hs->out, "Origin: %s\r\n", origin);
+	if (hs->client.auth.len)
+		buf_printf(&hs->out, "Authorization: %.*s\r\n",
+			   (int)hs->client.auth.len, hs->client.auth.data);
 }
 
 /* Who cannot attach need not bother the server. */
@@ -176,7 +240,7 @@ static int request(struct wsup_hs *hs)
 		return hs_fail(hs, err, "%s", wsup_attach_strerror(err));
 	err = key_make(client->key);
 	if (err)
-		return fail_plain(hs, err);
+		return fail(hs, err);
 	buf_printf(&hs->out, "GET %s HTTP/1.1\r\n", client->url.path);
 	add_headers(hs);
 	buf_printf(&hs->out, "Upgrade: websocket\r\n"
@@ -194,7 +258,7 @@ static int send_request(struct wsup_hs *hs)
 	int ret = io_write(hs);
 
 	if (ret < 0)
-		return fail_plain(hs, ret);
+		return fail(hs, ret);
 	if (ret != IO_COMPLETE)
 		return ret;
 	head_restart(&hs->head);
@@ -259,12 +323,22 @@ static int upgraded(struct wsup_hs *hs)
 	if (!err)
 		err = check_extensions(hs);
 	if (err)
-		return fail_plain(hs, err);
+		return fail(hs, err);
 	if (hs->config->number[WSUP_ATTACH])
 		err = attach_role(hs->fd, WS_CLIENT);
 	if (err)
 		return hs_fail(hs, err, "%s", wsup_attach_strerror(err));
 	return WSUP_DONE;
+}
+
+static int skip_interim(struct wsup_hs *hs)
+{
+	/* RFC 9110 section 15.2: those that we do not know as well */
+	hs->client.skipped += hs->head.bytes;
+	if (hs->client.skipped > hs->head.bytes_max)
+		return fail(hs, -WSUP_ELIMIT);
+	head_restart(&hs->head);
+	return STEP_MORE;
 }
 
 static int on_response(struct wsup_hs *hs)
@@ -273,16 +347,12 @@ static int on_response(struct wsup_hs *hs)
 	int status = llhttp_get_status_code(&hs->head.parser);
 
 	hs->status = status;
-	if (status == 101)
+	if (status == 101 && !client->tunnel)
 		return upgraded(hs);
-	if (status < 200) {
-		/* RFC 9110 section 15.2: unknown ones are skipped as well */
-		client->skipped += hs->head.bytes;
-		if (client->skipped > hs->head.bytes_max)
-			return fail_plain(hs, -WSUP_ELIMIT);
-		head_restart(&hs->head);
-		return STEP_MORE;
-	}
+	if (status < 200 && status != 101)
+		return skip_interim(hs);
+	if (status / 100 == 2 && client->tunnel)
+		return tunnelled(hs);
 	client->state = CLIENT_BODY;
 	client->discarded = 0;
 	return STEP_MORE;
@@ -294,7 +364,7 @@ static int read_response(struct wsup_hs *hs)
 
 	if (ret == IO_COMPLETE)
 		return on_response(hs);
-	return ret < 0 ? fail_plain(hs, ret) : ret;
+	return ret < 0 ? fail(hs, ret) : ret;
 }
 
 static int take_body(struct wsup_hs *hs, const char *data, size_t len,
@@ -310,20 +380,134 @@ static int take_body(struct wsup_hs *hs, const char *data, size_t len,
 	return head_feed_body(&hs->head, data, len, used);
 }
 
+/* Once more, on the same connection if it can take it. */
+static int again(struct wsup_hs *hs)
+{
+	struct client *client = &hs->client;
+
+	client->skipped = 0;
+	if (client->reusable)
+		client->state = client->tunnel ? CLIENT_TUNNEL
+					       : CLIENT_REQUEST;
+	else if (client->given)
+		return client_fail(hs, -WSUP_EEOF,
+				   "the server closed, asking for another try");
+	else
+		client->state = CLIENT_LOOKUP;
+	return STEP_MORE;
+}
+
+static const char *credentials(const struct wsup_hs *hs)
+{
+	const struct client *client = &hs->client;
+
+	if (client->tunnel)
+		return client->proxy.user;
+	if (client->url.user)
+		return client->url.user;
+	return client->foreign ? NULL : config_text(hs->config, WSUP_USER);
+}
+
+static int make_answer(struct wsup_hs *hs, const char *user)
+{
+	struct client *client = &hs->client;
+	struct buf authority = {};
+	int err;
+
+	if (!client->tunnel) {
+		buf_reset(&client->auth);
+		return auth_answer(&hs->head, "WWW-Authenticate", user, "GET",
+				   client->url.path, &client->auth);
+	}
+	buf_reset(&client->proxy_auth);
+	err = proxy_authority(hs, &authority);
+	if (!err)
+		err = auth_answer(&hs->head, "Proxy-Authenticate", user,
+				  "CONNECT", authority.data,
+				  &client->proxy_auth);
+	buf_free(&authority);
+	return err;
+}
+
+/* 401 or 407 */
+static int on_challenge(struct wsup_hs *hs)
+{
+	struct client *client = &hs->client;
+	const char *user = credentials(hs);
+	const char *name = client->tunnel ? "Proxy-Authenticate"
+					  : "WWW-Authenticate";
+	int *tries = client->tunnel ? &client->proxy_tries : &client->tries;
+	int err;
+
+	if (!user)
+		return client_fail(hs, -WSUP_EAUTH, "credentials are needed");
+	if ((*tries)++ && (*tries > 3 || !auth_stale(&hs->head, name)))
+		return client_fail(hs, -WSUP_EAUTH,
+				   "the credentials are refused");
+	err = make_answer(hs, user);
+	if (err == -WSUP_EAUTH)
+		return client_fail(hs, err,
+				   "asked for credentials of an unknown kind");
+	return err ? fail(hs, err) : again(hs);
+}
+
+static bool same_server(const struct url *a, const struct url *b)
+{
+	return !strcasecmp(a->host, b->host) && !strcmp(a->port, b->port);
+}
+
+static int follow(struct wsup_hs *hs, const char *location)
+{
+	struct client *client = &hs->client;
+	struct url to = {};
+	int err;
+
+	if (client->redirects++ == hs->config->number[WSUP_REDIRECTS_MAX])
+		return client_fail(hs, -WSUP_EREDIRECT,
+				   "redirected too often");
+	err = redirect_resolve(&client->url, location, &to);
+	if (!err && client->given)
+		err = -WSUP_EREDIRECT;
+	if (err) {
+		url_free(&to);
+		return hs_fail(hs, err, "%s:%s: redirected to %s",
+			       client->url.host, client->url.port, location);
+	}
+	client->foreign |= !same_server(&client->url, &to);
+	url_free(&client->url);
+	client->url = to;
+	client->tries = 0;
+	client->skipped = 0;
+	buf_reset(&client->auth);
+	client->state = CLIENT_LOOKUP;
+	return STEP_MORE;
+}
+
+static int refused(struct wsup_hs *hs)
+{
+	const struct client *client = &hs->client;
+	const struct url *url = client->tunnel ? hop(client) : &client->url;
+	const char *reason = wsup_reason(hs);
+
+	return hs_fail(hs, client->tunnel ? -WSUP_EPROXY : -WSUP_ESTATUS,
+		       "%s:%s: the %s answered %d%s%s", url->host, url->port,
+		       client->tunnel ? "proxy" : "server", hs->status,
+		       *reason ? " " : "", reason);
+}
+
 /* The whole message was read, or what there was of it. */
 static int on_body(struct wsup_hs *hs)
 {
-	const char *reason = wsup_reason(hs);
 	const char *to = wsup_header(hs, "Location");
-	const struct url *url = &hs->client.url;
 
-	if (hs->status / 100 == 3 && to)
-		return hs_fail(hs, -WSUP_ESTATUS,
-			       "%s:%s: the server redirects to %s", url->host,
-			       url->port, to);
-	return hs_fail(hs, -WSUP_ESTATUS, "%s:%s: the server answered %d%s%s",
-		       url->host, url->port, hs->status, *reason ? " " : "",
-		       reason);
+	if (hs->status == (hs->client.tunnel ? 407 : 401))
+		return on_challenge(hs);
+	if (hs->client.tunnel || hs->status / 100 != 3 || !to)
+		return refused(hs);
+	if (hs->config->number[WSUP_REDIRECTS_MAX])
+		return follow(hs, to);
+	return hs_fail(hs, -WSUP_ESTATUS, "%s:%s: the server redirects to %s",
+		       hs->client.url.host, hs->client.url.port, to);
 }
 
 static int read_body(struct wsup_hs *hs)
@@ -345,8 +529,8 @@ static int read_body(struct wsup_hs *hs)
 static int expired(struct wsup_hs *hs)
 {
 	if (hs->client.state == CLIENT_BODY)
-		return on_body(hs);
-	return fail_plain(hs, -ETIMEDOUT);
+		return refused(hs);
+	return fail(hs, -ETIMEDOUT);
 }
 
 static int step_once(struct wsup_hs *hs)
@@ -362,6 +546,10 @@ static int step_once(struct wsup_hs *hs)
 		return dial(hs);
 	case CLIENT_CONNECT:
 		return connected(hs);
+	case CLIENT_SOCKS:
+		return negotiate_socks(hs);
+	case CLIENT_TUNNEL:
+		return request_tunnel(hs);
 	case CLIENT_REQUEST:
 		return request(hs);
 	case CLIENT_SEND:
@@ -389,6 +577,9 @@ static void client_release(struct wsup_hs *hs)
 	disconnect(hs);
 	forget_addresses(&hs->client);
 	url_free(&hs->client.url);
+	url_free(&hs->client.proxy);
+	buf_free(&hs->client.auth);
+	buf_free(&hs->client.proxy_auth);
 }
 
 static int parse_url(struct wsup_hs *hs, const char *url)

@@ -4,23 +4,35 @@
 
 #include "internal.h"
 
-#define S(error)	[(error) - WSUP_ESYNTAX]
-
 static const char * const sentences[] = {
-	S(WSUP_ESYNTAX)		= "what came is not HTTP/1.1",
-	S(WSUP_ELIMIT)		= "the head is larger than allowed",
-	S(WSUP_EEOF)		= "the peer closed before the handshake ended",
-	S(WSUP_EHTTP)		= "the request was answered without an upgrade",
-	S(WSUP_ESTATUS)		= "the server does not upgrade",
-	S(WSUP_EUPGRADE)		= "the server upgrades, but not to WebSocket",
-	S(WSUP_EACCEPT)		= "the server's Sec-WebSocket-Accept is wrong",
-	S(WSUP_ESUBPROTOCOL)	= "the server chose a subprotocol that was not offered",
-	S(WSUP_EEXTENSION)	= "the server chose an extension that was not offered",
-	S(WSUP_EAUTH)		= "credentials are missing or refused",
-	S(WSUP_EREDIRECT)	= "redirected to nowhere, or too often",
-	S(WSUP_EPROXY)		= "the proxy refuses",
-	S(WSUP_ERESOLVE)		= "no address is known for this name",
-	S(WSUP_EURL)		= "not a ws:// URL",
+	[WSUP_ESYNTAX - WSUP_ESYNTAX] =
+		"what came is not HTTP/1.1",
+	[WSUP_ELIMIT - WSUP_ESYNTAX] =
+		"the head is larger than allowed",
+	[WSUP_EEOF - WSUP_ESYNTAX] =
+		"the peer closed before the handshake ended",
+	[WSUP_EHTTP - WSUP_ESYNTAX] =
+		"the request was answered without an upgrade",
+	[WSUP_ESTATUS - WSUP_ESYNTAX] =
+		"the server does not upgrade",
+	[WSUP_EUPGRADE - WSUP_ESYNTAX] =
+		"the server upgrades, but not to WebSocket",
+	[WSUP_EACCEPT - WSUP_ESYNTAX] =
+		"the server's Sec-WebSocket-Accept is wrong",
+	[WSUP_ESUBPROTOCOL - WSUP_ESYNTAX] =
+		"the server chose a subprotocol that was not offered",
+	[WSUP_EEXTENSION - WSUP_ESYNTAX] =
+		"the server chose an extension that was not offered",
+	[WSUP_EAUTH - WSUP_ESYNTAX] =
+		"credentials are missing or refused",
+	[WSUP_EREDIRECT - WSUP_ESYNTAX] =
+		"redirected to nowhere, or too often",
+	[WSUP_EPROXY - WSUP_ESYNTAX] =
+		"the proxy refuses",
+	[WSUP_ERESOLVE - WSUP_ESYNTAX] =
+		"no address is known for this name",
+	[WSUP_EURL - WSUP_ESYNTAX] =
+		"not a ws:// URL",
 };
 
 const char *wsup_strerror(int error)

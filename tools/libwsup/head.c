@@ -293,7 +293,8 @@ int head_feed_body(struct head *head, const char *data, size_t len,
  * head_finish_body() - the connection ended within a body
  * @head: complete
  *
- * Return: IO_COMPLETE if that is how this body ends, -WSUP_EEOF if it is cut short.
+ * Return: IO_COMPLETE if that is how this body ends, -WSUP_EEOF if it is cut
+ * short.
  */
 int head_finish_body(struct head *head)
 {
@@ -325,10 +326,13 @@ const char *head_string(const struct head *head, uint32_t offset)
 const char *head_find(const struct head *head, const char *name, size_t nth)
 {
 	const struct field *f;
+	size_t i;
 
-	for (f = head->fields; f < head->fields + head->n; f++)
+	for (i = 0; i < head->n; i++) {
+		f = &head->fields[i];
 		if (!strcasecmp(head_string(head, f->name), name) && !nth--)
 			return head_string(head, f->value);
+	}
 	return NULL;
 }
 

@@ -12,7 +12,7 @@
 #include "wsup.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
 
 /* RFC 6455 section 4.1: 16 bytes in base64; section 4.2.2: 20 bytes */
 #define KEY_LEN		24
@@ -27,7 +27,7 @@ struct buf {
 };
 
 int buf_add(struct buf *buf, const void *data, size_t len);
-int buf_printf(struct buf *buf, const char *fmt, ...) PRINTF(2, 3);
+int buf_printf(struct buf *buf, const char *fmt, ...) __printf(2, 3);
 int buf_vprintf(struct buf *buf, const char *fmt, va_list args);
 void buf_reset(struct buf *buf);
 void buf_free(struct buf *buf);
@@ -156,6 +156,7 @@ struct server {
 	int		file;
 	size_t		file_left;
 	char		*user;
+	bool		stale;		/* only the nonce was too old */
 };
 
 enum client_state {
@@ -163,15 +164,40 @@ enum client_state {
 	CLIENT_RESOLVE,
 	CLIENT_DIAL,
 	CLIENT_CONNECT,
+	CLIENT_SOCKS,
+	CLIENT_TUNNEL,
 	CLIENT_REQUEST,
 	CLIENT_SEND,
 	CLIENT_READ,
 	CLIENT_BODY,
 };
 
+enum socks_state {
+	SOCKS_GREET,
+	SOCKS_METHOD,
+	SOCKS_PASSWORD,
+	SOCKS_REPLY,
+};
+
+struct socks {
+	enum socks_state state;
+	size_t		need;
+	size_t		len;
+	unsigned char	data[4 + 1 + 255 + 2];
+};
+
 struct client {
 	enum client_state state;
 	struct url	url;
+	struct url	proxy;		/* no host: there is none */
+	bool		tunnel;		/* the request is for the proxy */
+	struct socks	socks;
+	struct buf	auth;		/* credentials to send */
+	struct buf	proxy_auth;
+	int		tries;		/* of credentials */
+	int		proxy_tries;
+	long		redirects;
+	bool		foreign;	/* redirected to another host */
 	struct lookup	*lookup;
 	struct addrinfo	*list;
 	struct addrinfo	*next;
@@ -205,7 +231,7 @@ struct wsup_hs {
 };
 
 struct wsup_hs *hs_new(const struct wsup_config *config);
-int hs_fail(struct wsup_hs *hs, int error, const char *fmt, ...) PRINTF(3, 4);
+int hs_fail(struct wsup_hs *hs, int error, const char *fmt, ...) __printf(3, 4);
 int hs_wait(struct wsup_hs *hs, short events);
 void hs_set_timeout(struct wsup_hs *hs, int64_t ms);
 int64_t hs_left(const struct wsup_hs *hs);

@@ -16,7 +16,7 @@
 
 #include <linux/ws.h>
 
-#include "internal.h"
+#include "auth.h"
 
 /* How long a peer may go on sending that was refused, and how much. */
 #define LINGER_MS	2000
@@ -177,6 +177,10 @@ static int judge(struct wsup_hs *hs)
 		hs->server.keep = false;
 		return status;
 	}
+	status = auth_check(hs->config, &hs->head, &hs->server.user,
+			    &hs->server.stale);
+	if (status)
+		return refuse(hs, 401, "credentials are needed");
 	if (!is_method(hs, "GET"))
 		return refuse(hs, 405, "only GET is supported");
 	if (!path_served(hs))
@@ -237,6 +241,9 @@ static void add_required(struct wsup_hs *hs, int status)
 	if (status == 426)
 		buf_printf(&hs->out, "Upgrade: websocket\r\n"
 				     "Sec-WebSocket-Version: 13\r\n");
+	if (status == 401 &&
+	    auth_challenge(hs->config, hs->server.stale, &hs->out))
+		hs->out.error = -EIO;
 }
 
 static void add_connection(struct wsup_hs *hs, int status)

@@ -11,10 +11,10 @@
  * Two ways to use it:
  *
  *	blocking	wsup_accept() or wsup_connect(), and that is all
- *	event loop	wsup_accept_new() or wsup_connect_new(), then wsup_step()
- *			whenever wsup_fd() is ready for wsup_events() or
- *			wsup_timeout() has passed, until it does not return
- *			WSUP_AGAIN
+ *	event loop	wsup_accept_new() or wsup_connect_new(), then
+ *			wsup_step() whenever wsup_fd() is ready for
+ *			wsup_events() or wsup_timeout() has passed, until it
+ *			does not return WSUP_AGAIN
  *
  * A struct wsup_config may serve any number of handshakes in any number of
  * threads as long as nobody changes it; a struct wsup_hs belongs to one thread

@@ -26,11 +26,12 @@ int cmd_connect(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 
-#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
+#define __noreturn	__attribute__((__noreturn__))
 
-void complain(const char *fmt, ...) PRINTF(1, 2);
-void die(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
-void die_usage(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+void complain(const char *fmt, ...) __printf(1, 2);
+void __noreturn die(const char *fmt, ...) __printf(1, 2);
+void __noreturn die_usage(const char *fmt, ...) __printf(1, 2);
 long number(const char *option, const char *text, long min, long max);
 void add_text(struct wsup_config *config, enum wsup_text what,
 	      const char *option, const char *value);

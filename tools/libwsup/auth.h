@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Basic (RFC 7617) and Digest (RFC 7616) authentication, both sides. */
+#ifndef _WSUP_AUTH_H
+#define _WSUP_AUTH_H
+
+#include "internal.h"
+
+int auth_answer(const struct head *head, const char *name, const char *user,
+		const char *method, const char *uri, struct buf *out);
+bool auth_stale(const struct head *head, const char *name);
+int auth_check(const struct wsup_config *config, const struct head *head,
+	       char **user, bool *stale);
+int auth_challenge(const struct wsup_config *config, bool stale,
+		   struct buf *out);
+
+/* What the two files behind this share. */
+
+#define PARAM_MAX	512
+
+/* Parameters of a challenge or of credentials; "" where there is none. */
+struct params {
+	char	scheme[16];
+	char	username[PARAM_MAX];
+	char	realm[PARAM_MAX];
+	char	nonce[PARAM_MAX];
+	char	opaque[PARAM_MAX];
+	char	uri[PARAM_MAX];
+	char	qop[32];
+	char	nc[16];
+	char	cnonce[PARAM_MAX];
+	char	response[136];
+	char	algorithm[24];
+	char	stale[8];
+	bool	over;		/* something did not fit */
+};
+
+bool params_next(struct list *list, struct params *params);
+
+#define HEX_MAX		(2 * 64 + 1)
+
+/* Algorithms of Digest, the best one first. */
+struct algorithm {
+	const char	*name;
+	const char	*digest;	/* OpenSSL's name */
+	bool		session;
+};
+
+extern const struct algorithm algorithms[];
+
+const struct algorithm *algorithm_find(const char *name);
+int digest_hex(const struct algorithm *algorithm, char hex[HEX_MAX],
+	       const char *fmt, ...) __printf(3, 4);
+int digest_response(const struct algorithm *algorithm, const char *user,
+		    const struct params *params, const char *method,
+		    char hex[HEX_MAX]);
+
+#endif /* _WSUP_AUTH_H */

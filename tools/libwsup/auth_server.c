@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * A server's challenges, and what it makes of the answers.
+ *
+ * Nonces are not remembered: each has the time of its making in it, under a
+ * code that only this configuration's secret can make. So an answer may be
+ * repeated for NONCE_SECONDS by somebody who can read the connection, and who
+ * could take it over just as well.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "auth.h"
+
+#define NONCE_SECONDS	60
+#define CREDENTIALS_MAX	1024
+
+static const char *realm_of(const struct wsup_config *config)
+{
+	const char *realm = config_text(config, WSUP_REALM);
+
+	return realm ? realm : "websocket";
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec;
+}
+
+/* time, random, code: each in 16 hexadecimal digits, the code in 32 */
+static int make_nonce(const struct wsup_config *config, uint64_t when,
+		      uint64_t random, char *nonce, size_t size)
+{
+	unsigned char code[EVP_MAX_MD_SIZE];
+	uint64_t half[2];
+	int n;
+
+	n = snprintf(nonce, size, "%016" PRIx64 "%016" PRIx64, when, random);
+	if (!HMAC(EVP_sha256(), config->secret, SECRET_LEN,
+		  (unsigned char *)nonce, (size_t)n, code, NULL))
+		return -EIO;
+	memcpy(half, code, sizeof(half));
+	snprintf(nonce + n, size - (size_t)n, "%016" PRIx64 "%016" PRIx64,
+		 half[0], half[1]);
+	return 0;
+}
+
+static bool equal(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	return len == strlen(b) && !CRYPTO_memcmp(a, b, len);
+}
+
+/* Is it ours? If so, is it too old? */
+static bool nonce_valid(const struct wsup_config *config, const char *nonce,
+			bool *stale)
+{
+	uint64_t when, random;
+	char ours[80];
+
+	if (sscanf(nonce, "%16" SCNx64 "%16" SCNx64, &when, &random) != 2 ||
+	    make_nonce(config, when, random, ours, sizeof(ours)) ||
+	    !equal(ours, nonce))
+		return false;
+	*stale = now() - when > NONCE_SECONDS;
+	return true;
+}
+
+/* "name:password" of a user, or NULL. */
+static const char *find_user(const struct wsup_config *config,
+			     const char *name)
+{
+	const struct texts *users = &config->text[WSUP_USER];
+	size_t i, len = strlen(name);
+
+	for (i = 0; i < users->n; i++)
+		if (!strncmp(users->at[i], name, len) &&
+		    users->at[i][len] == ':')
+			return users->at[i];
+	return NULL;
+}
+
+static bool hex_digits(const char *s, size_t n)
+{
+	if (strlen(s) != n)
+		return false;
+	while (*s && isxdigit((unsigned char)*s))
+		s++;
+	return !*s;
+}
+
+static bool check_digest(const struct wsup_config *config,
+			 const struct head *head, const struct params *params,
+			 bool *stale)
+{
+	const struct algorithm *a = algorithm_find(params->algorithm);
+	const char *user = find_user(config, params->username);
+	char response[HEX_MAX];
+
+	if (!user || !a || a->session || params->over ||
+	    strcmp(params->realm, realm_of(config)) ||
+	    strcmp(params->uri, head_string(head, head->target)) ||
+	    strcmp(params->qop, "auth") || !hex_digits(params->nc, 8) ||
+	    !*params->cnonce || !nonce_valid(config, params->nonce, stale))
+		return false;
+	return !digest_response(a, user, params,
+				head_string(head, head->method), response) &&
+	       equal(response, params->response) && !*stale;
+}
+
+/* The base64 behind "Basic ", decoded; false: it is none, or too long. */
+static bool decode_basic(const char *text, char *plain)
+{
+	unsigned char out[CREDENTIALS_MAX];
+	size_t len;
+	int n;
+
+	text += strcspn(text, " ");
+	text += strspn(text, " ");
+	len = strlen(text);
+	if (!len || len % 4 || len / 4 * 3 > sizeof(out))
+		return false;
+	n = EVP_DecodeBlock(out, (const unsigned char *)text, (int)len);
+	if (n < 0)
+		return false;
+	/* EVP_DecodeBlock() counts the padding as zeros */
+	n -= (text[len - 1] == '=') + (text[len - 2] == '=');
+	memcpy(plain, out, (size_t)n);
+	plain[n] = '\0';
+	return strlen(plain) == (size_t)n;
+}
+
+static bool check_basic(const struct wsup_config *config,
+			const struct head *head, struct params *params)
+{
+	char plain[CREDENTIALS_MAX + 1];
+	const char *user;
+	char *colon;
+
+	if (!decode_basic(head_find(head, "Authorization", 0), plain))
+		return false;
+	colon = strchr(plain, ':');
+	if (!colon || colon - plain >= PARAM_MAX)
+		return false;
+	memcpy(params->username, plain, (size_t)(colon - plain));
+	params->username[colon - plain] = '\0';
+	user = find_user(config, params->username);
+	return user && equal(user, plain);
+}
+
+static bool check(const struct wsup_config *config, const struct head *head,
+		  struct params *params, bool *stale)
+{
+	long allowed = config->number[WSUP_AUTH];
+
+	if (!strcasecmp(params->scheme, "Digest"))
+		return allowed & WSUP_AUTH_DIGEST &&
+		       check_digest(config, head, params, stale);
+	if (!strcasecmp(params->scheme, "Basic"))
+		return allowed & WSUP_AUTH_BASIC &&
+		       check_basic(config, head, params);
+	return false;
+}
+
+/**
+ * auth_check() - is this request from one of the users?
+ * @config: has the users; without any, everybody may
+ * @head: the request
+ * @user: receives the name, to be freed
+ * @stale: receives whether only the nonce was too old
+ *
+ * Return: 0, -WSUP_EAUTH or -ENOMEM.
+ */
+int auth_check(const struct wsup_config *config, const struct head *head,
+	       char **user, bool *stale)
+{
+	struct list list = LIST(head, "Authorization");
+	struct params params;
+
+	free(*user);
+	*user = NULL;
+	*stale = false;
+	if (!config->text[WSUP_USER].n)
+		return 0;
+	if (head_count(head, "Authorization") != 1 ||
+	    !params_next(&list, &params) ||
+	    !check(config, head, &params, stale))
+		return -WSUP_EAUTH;
+	*user = strdup(params.username);
+	return *user ? 0 : -ENOMEM;
+}
+
+static int challenge_digest(const struct wsup_config *config, bool stale,
+			    const char *algorithm, struct buf *out)
+{
+	uint64_t random;
+	char nonce[80];
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	if (make_nonce(config, now(), random, nonce, sizeof(nonce)))
+		return -EIO;
+	return buf_printf(out, "WWW-Authenticate: Digest realm=\"%s\", "
+			  "nonce=\"%s\", algorithm=%s, qop=\"auth\"%s\r\n",
+			  realm_of(config), nonce, algorithm,
+			  stale ? ", stale=true" : "");
+}
+
+/**
+ * auth_challenge() - the headers of a 401
+ * @config: has the realm and which schemes are allowed
+ * @stale: only the nonce was too old
+ * @out: to append to
+ *
+ * RFC 7616 section 3.7: the better algorithm first, for clients take the first
+ * one that they know.
+ *
+ * Return: 0 or -errno.
+ */
+int auth_challenge(const struct wsup_config *config, bool stale,
+		   struct buf *out)
+{
+	int err = 0;
+
+	if (config->number[WSUP_AUTH] & WSUP_AUTH_DIGEST) {
+		err = challenge_digest(config, stale, "SHA-256", out);
+		if (!err)
+			err = challenge_digest(config, stale, "MD5", out);
+	}
+	if (!err && config->number[WSUP_AUTH] & WSUP_AUTH_BASIC)
+		err = buf_printf(out, "WWW-Authenticate: Basic realm=\"%s\", "
+				 "charset=\"UTF-8\"\r\n", realm_of(config));
+	return err;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Challenges and credentials as RFC 9110 section 11 writes them. */
+#include <string.h>
+#include <strings.h>
+
+#include "auth.h"
+
+static const struct {
+	const char	*name;
+	size_t		offset;
+	size_t		size;
+} known[] = {
+#define PARAM(p)	{ #p, offsetof(struct params, p),		\
+			  sizeof(((struct params *)NULL)->p) }
+	PARAM(username), PARAM(realm), PARAM(nonce), PARAM(opaque),
+	PARAM(uri), PARAM(qop), PARAM(nc), PARAM(cnonce), PARAM(response),
+	PARAM(algorithm), PARAM(stale),
+};
+
+static size_t skip_blanks(const char *p, size_t len, size_t at)
+{
+	while (at < len && (p[at] == ' ' || p[at] == '\t'))
+		at++;
+	return at;
+}
+
+static size_t token_length(const char *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_token(p + n, 1))
+		n++;
+	return n;
+}
+
+/* Copies a token or a quoted string, without quotes and backslashes. */
+static bool copy_value(char *to, size_t size, const char *p, size_t len)
+{
+	bool quoted = len >= 2 && *p == '"' && p[len - 1] == '"';
+	size_t i, n = 0;
+
+	for (i = quoted; i < len - quoted; i++) {
+		if (quoted && p[i] == '\\' && i + 1 < len - 1)
+			i++;
+		if (n + 1 == size)
+			return false;
+		to[n++] = p[i];
+	}
+	to[n] = '\0';
+	return true;
+}
+
+static void store(struct params *params, const char *name, size_t name_len,
+		  const char *value, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strlen(known[i].name) != name_len ||
+		    strncasecmp(known[i].name, name, name_len))
+			continue;
+		if (!copy_value((char *)params + known[i].offset,
+				known[i].size, value, len))
+			params->over = true;
+	}
+}
+
+/* name=value, blanks allowed around it; false: this is no parameter. */
+static bool take_param(struct params *params, const char *p, size_t len)
+{
+	size_t name_len = token_length(p, len);
+	size_t at = skip_blanks(p, len, name_len);
+
+	if (!name_len || at == len || p[at] != '=')
+		return false;
+	at = skip_blanks(p, len, at + 1);
+	store(params, p, name_len, p + at, len - at);
+	return true;
+}
+
+static void take_scheme(struct params *params, const char *p, size_t len)
+{
+	size_t n = token_length(p, len);
+	size_t at = skip_blanks(p, len, n);
+
+	memset(params, 0, sizeof(*params));
+	if (n < sizeof(params->scheme))
+		memcpy(params->scheme, p, n);
+	take_param(params, p + at, len - at);
+}
+
+/**
+ * params_next() - next challenge of a header, or its credentials
+ * @list: over the header's elements
+ * @params: receives it
+ *
+ * RFC 9110 section 11.6.1: the commas between challenges look like those
+ * between the parameters of one.
+ *
+ * Return: false after the last one.
+ */
+bool params_next(struct list *list, struct params *params)
+{
+	struct params ignored;
+	struct list ahead;
+	const char *item;
+	size_t len;
+
+	if (!list_next(list, &item, &len))
+		return false;
+	take_scheme(params, item, len);
+	for (ahead = *list; list_next(&ahead, &item, &len); *list = ahead) {
+		if (!take_param(&ignored, item, len))
+			break;
+		take_param(params, item, len);
+	}
+	return true;
+}

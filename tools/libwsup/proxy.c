@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Which proxy leads to a server, and how HTTP's are asked. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "client.h"
+
+/*
+ * Never HTTP_PROXY: in a CGI program's environment that is the Proxy header of
+ * whoever sent the request.
+ */
+static const char *from_environment(void)
+{
+	static const char * const names[] = {
+		"ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY",
+	};
+	const char *value;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		value = secure_getenv(names[i]);
+		if (value && *value)
+			return value;
+	}
+	return NULL;
+}
+
+/* "example.org", ".example.org" and "*.example.org" hold for all below. */
+static bool covers(const char *item, size_t len, const char *host)
+{
+	size_t host_len = strlen(host);
+
+	if (len == 1 && *item == '*')
+		return true;
+	if (len >= 2 && item[0] == '*' && item[1] == '.') {
+		item++;
+		len--;
+	}
+	if (len && *item == '.') {
+		item++;
+		len--;
+	}
+	if (!len || host_len < len ||
+	    strncasecmp(host + host_len - len, item, len))
+		return false;
+	return host_len == len || host[host_len - len - 1] == '.';
+}
+
+static bool excluded(const char *host)
+{
+	const char *p = secure_getenv("no_proxy");
+	size_t len;
+
+	if (!p)
+		p = secure_getenv("NO_PROXY");
+	while (p && *p) {
+		p += strspn(p, ", \t");
+		len = strcspn(p, ", \t");
+		if (covers(p, len, host))
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+static const char *proxy_for(const struct wsup_hs *hs)
+{
+	const char *proxy = config_text(hs->config, WSUP_PROXY);
+
+	if (proxy)
+		return *proxy ? proxy : NULL;
+	if (!hs->config->number[WSUP_PROXY_ENV] ||
+	    excluded(hs->client.url.host))
+		return NULL;
+	return from_environment();
+}
+
+/* In the environment a proxy may stand without its scheme. */
+static int parse(struct url *url, const char *text)
+{
+	struct buf buf = {};
+	int err;
+
+	if (strstr(text, "://"))
+		return url_parse(url, text);
+	buf_printf(&buf, "http://%s", text);
+	err = buf.error ? buf.error : url_parse(url, buf.data);
+	buf_free(&buf);
+	return err;
+}
+
+/**
+ * proxy_choose() - find the proxy that leads to the server
+ * @hs: client's handshake
+ *
+ * Return: 0, with client->proxy.host NULL if there is none; -WSUP_EURL,
+ * -EPROTONOSUPPORT or -ENOMEM.
+ */
+int proxy_choose(struct wsup_hs *hs)
+{
+	static const char * const known[] = { "http", "socks5", "socks5h" };
+	struct url *proxy = &hs->client.proxy;
+	const char *text = proxy_for(hs);
+	size_t i;
+	int err;
+
+	url_free(proxy);
+	if (!text)
+		return 0;
+	err = parse(proxy, text);
+	if (err)
+		return hs_fail(hs, err, "not the URL of a proxy: %s", text);
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcmp(proxy->scheme, known[i]))
+			return 0;
+	/* https:// has its place between connecting and proxy_request() */
+	return hs_fail(hs, -EPROTONOSUPPORT,
+		       "%s: only http:// and socks5:// proxies are supported",
+		       text);
+}
+
+/**
+ * proxy_authority() - "host:port" of the server, as CONNECT names it
+ * @hs: client's handshake
+ * @out: to append to
+ *
+ * RFC 9110 section 9.3.6: always with the port.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int proxy_authority(const struct wsup_hs *hs, struct buf *out)
+{
+	const struct url *url = &hs->client.url;
+
+	return buf_printf(out, strchr(url->host, ':') ? "[%s]:%s" : "%s:%s",
+			  url->host, url->port);
+}
+
+/**
+ * proxy_request() - ask an HTTP proxy for a tunnel
+ * @hs: client's handshake, connected to the proxy
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int proxy_request(struct wsup_hs *hs)
+{
+	struct buf *out = &hs->out;
+
+	buf_printf(out, "CONNECT ");
+	proxy_authority(hs, out);
+	buf_printf(out, " HTTP/1.1\r\nHost: ");
+	proxy_authority(hs, out);
+	buf_printf(out, "\r\n");
+	if (hs->client.proxy_auth.len)
+		buf_printf(out, "Proxy-Authorization: %.*s\r\n",
+			   (int)hs->client.proxy_auth.len,
+			   hs->client.proxy_auth.data);
+	return buf_printf(out, "\r\n");
+}
