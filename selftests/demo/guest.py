@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+The guest's side of the demo: the servers under test, and an HTTP server by
+which the host asks for the kernel's counters and for steps that run here.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+SITE = "build/demo/site"
+sys.path.insert(0, SITE)
+# pylint: disable=wrong-import-position
+from websockets.sync.client import connect  # noqa: E402
+from websockets.sync.server import serve  # noqa: E402
+
+
+def stat():
+    """The counters of /proc/net/ws_stat."""
+    with open("/proc/net/ws_stat", encoding="ascii") as file:
+        return {name: int(value) for name, value in map(str.split, file)}
+
+
+def start(*command):
+    """Start a server and wait until it says where it listens."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    if "listening on" not in process.stdout.readline():
+        raise RuntimeError(f"{command} does not listen")
+    return process
+
+
+def as_client():
+    """wsup connect against a server of python3-websockets."""
+    said = []
+
+    def answer(ws):
+        for message in ws:
+            said.append(message)
+            ws.send(message.upper())
+
+    with serve(answer, "127.0.0.1", 0, compression=None) as server:
+        threading.Thread(target=server.serve_forever).start()
+        port = server.socket.getsockname()[1]
+        before = stat()
+        client = subprocess.Popen(
+            ["wsup", "connect", f"ws://127.0.0.1:{port}/"], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        got = []
+        for line in ("first line\n", "second line\n"):
+            client.stdin.write(line)
+            client.stdin.flush()
+            got.append(client.stdout.readline())
+        client.stdin.close()    # the end of the input: Close
+        status = client.wait(120)
+        after = stat()
+        server.shutdown()
+    return {"status": status, "got": got, "server_got": said,
+            "grown": {name: after[name] - before[name] for name in after}}
+
+
+def strace_calls(log):
+    """Buffers of read() and write() on the connection, once it is attached."""
+    accepted = re.search(r"^accept\(\d+, NULL, NULL\) += (\d+)", log, re.M)
+    attached = re.search(r"^setsockopt\(%s, .* = 0$(?![\s\S]*^setsockopt)"
+                         % accepted.group(1), log, re.M)
+    calls = re.findall(r'^(read|write)\(%s, "((?:\\x[0-9a-f]{2})*)"'
+                       % accepted.group(1), log[attached.end():], re.M)
+    return [(name, bytes.fromhex(data.replace("\\x", "")).decode())
+            for name, data in calls]
+
+
+def under_strace():
+    """tools/examples/echo.c: every buffer holds payload only."""
+    port = "8090"
+    messages = ["only payload", "crosses the", "system call"]
+    with tempfile.NamedTemporaryFile("r") as log:
+        server = subprocess.Popen(
+            ["strace", "-xx", "-s", "4096", "-o", log.name,
+             "build/tools/examples/echo", port])
+        before = stat()
+        ws = None
+        while ws is None:
+            try:
+                ws = connect(f"ws://127.0.0.1:{port}/", compression=None,
+                             open_timeout=60)
+            except ConnectionRefusedError:
+                if server.poll() is not None:
+                    raise
+        with ws:
+            for message in messages:
+                ws.send(message)
+                answer = ws.recv()
+                if isinstance(answer, bytes):
+                    answer = answer.decode()
+                assert answer == message, answer
+        after = stat()
+        server.terminate()
+        server.wait()
+        text = log.read()
+    return {"messages": messages, "calls": strace_calls(text),
+            "grown": {name: after[name] - before[name] for name in after}}
+
+
+STEPS = {"/stat": stat, "/client": as_client, "/strace": under_strace,
+         "/uname": lambda: os.uname().release}
+
+
+class Control(BaseHTTPRequestHandler):
+    """GET runs a step and returns what it found, as JSON."""
+
+    def do_GET(self):  # pylint: disable=invalid-name
+        """Run one step."""
+        try:
+            status, answer = 200, STEPS[self.path]()
+        except Exception as error:  # pylint: disable=broad-except
+            status, answer = 500, repr(error)
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        """The demo is over."""
+        self.send_response(204)
+        self.end_headers()
+        threading.Thread(target=self.server.shutdown).start()
+
+    def log_message(self, *args):
+        pass
+
+
+def main():
+    """Serve until told to stop."""
+    servers = [
+        start("wsup", "serve", "--echo", "-v", "0.0.0.0:8080"),
+        start("wsup", "serve", "--echo", "-v", "--origin", "*",
+              "--ping-interval", "300", "0.0.0.0:8081"),
+    ]
+    HTTPServer(("0.0.0.0", 8082), Control).serve_forever()
+    for server in servers:
+        server.terminate()
+        server.wait()
+
+
+main()
