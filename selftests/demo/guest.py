@@ -6,6 +6,7 @@ which the host asks for the kernel's counters and for steps that run here.
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,7 +99,10 @@ def under_strace():
                     answer = answer.decode()
                 assert answer == message, answer
         after = stat()
-        server.terminate()
+        # strace ends with the program that it watches
+        with open(f"/proc/{server.pid}/task/{server.pid}/children",
+                  encoding="ascii") as children:
+            os.kill(int(children.read()), signal.SIGTERM)
         server.wait()
         text = log.read()
     return {"messages": messages, "calls": strace_calls(text),
