@@ -7,6 +7,7 @@
  * until the server answers with something other than 101. COUNT processes do
  * so at a time; the other options are those of server_echo.
  */
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static int connect_to(const struct addrinfo *ai)
 static int run(const struct addrinfo *ai, const struct settings *s)
 {
 	struct head h;
-	int fd;
+	int fd, err;
 
 	for (;;) {
 		fd = connect_to(ai);
@@ -66,12 +67,13 @@ static int run(const struct addrinfo *ai, const struct settings *s)
 			close(fd);
 			return 0;
 		}
-		if (attach(fd, WS_CLIENT, s, &h)) {
-			close(fd);
-			return 1;
-		}
-		echo(fd, s);
+		err = attach(fd, WS_CLIENT, s, &h) ? errno : 0;
+		if (!err)
+			echo(fd, s);
 		close(fd);
+		/* a reset may come before */
+		if (err && err != ENOTCONN)
+			return 1;
 	}
 }
 

@@ -79,13 +79,18 @@ int read_settings(struct settings *s, int argc, char **argv)
 	return optind;
 }
 
-/* The error, with the option's name, on stderr: the runner shows it. */
+/* An error goes to stderr with the option's name, unless TCP is gone. */
 static int set(int fd, int level, int name, const void *value, socklen_t len,
 	       const char *what)
 {
+	int err;
+
 	if (!setsockopt(fd, level, name, value, len))
 		return 0;
-	fprintf(stderr, "echo: %s: %s\n", what, strerror(errno));
+	err = errno;
+	if (err != ENOTCONN)
+		fprintf(stderr, "echo: %s: %s\n", what, strerror(err));
+	errno = err;
 	return -1;
 }
 
@@ -116,7 +121,7 @@ static int set_limits(int fd, const struct settings *s)
  * @s: modes and limits
  * @h: bytes behind the handshake are preloaded from there
  *
- * Return: 0, or -1 with a message on stderr.
+ * Return: 0 or -1, see errno; all errors but ENOTCONN are told on stderr.
  */
 int attach(int fd, int role, const struct settings *s, const struct head *h)
 {

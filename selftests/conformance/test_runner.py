@@ -194,7 +194,7 @@ def check_correct(tap):
                       "correct-%s" % role, out)
             file.seek(0)
             totals = dict(line.split() for line in file)
-            tap.check(totals["connections"] == str(len(results)) and
+            tap.check(totals["most_connections"] == str(len(results)) and
                       0 < int(totals["sure_frames"]) <=
                       int(totals["most_frames"]) and
                       totals["messages"] >= totals["sure_messages"],

@@ -50,7 +50,7 @@ class Totals:
     that stood in, or behind, what broke the protocol.
     """
 
-    NAMES = ("connections", "sure_frames", "most_frames", "sure_messages",
+    NAMES = ("sure_connections", "most_connections", "sure_frames", "most_frames", "sure_messages",
              "sure_bytes", "most_bytes", "sure_pings", "most_pings",
              "frames", "messages", "bytes", "pongs", "closes", "failed_1002",
              "failed_1007", "failed_1009")
@@ -86,7 +86,6 @@ class Link:
         self.raw = None                 # bytes of the HTTP handshake
         self.sent, self.got = bytearray(), bytearray()
         self.totals = Totals()
-        self.totals.n["connections"] = 1
         self.want, self.seen = [], 0    # messages to come back, came back
         self.ours = None                # message being sent: [op, bytes]
         self.theirs = None              # message being received
@@ -345,7 +344,7 @@ class Link:
             self._whole()
         self.write(held, cut)
 
-    def bad(self, *items, good=0, upto=None, cut=None):
+    def bad(self, *items, good=0, upto=None, cut=None, ahead=False):
         """Send what breaks the protocol: frames or plain bytes.
 
         @good: so many payload bytes of the last item, a frame, are still
@@ -353,12 +352,16 @@ class Link:
         @upto: write so many bytes, hold back the others: the failure must
             come from what was written, and not before the last of it.
             Negative: counted from the end.
+        @ahead: it is a payload that is bad, so the peer may have looked at
+            frames behind it first: their pings may be answered
         """
         self._alive()
         data = b""
         for item in items:
             data += item if isinstance(item, bytes) else self.wire(item)
             self._note_bad(item)
+            if ahead and item.op == wire.PING:
+                self.pings.append(item.payload)
         if good:
             self._grow(items[-1], items[-1].payload[:good])
         if upto is None or self.late:
@@ -428,18 +431,19 @@ class Link:
             self._shut()
         self._await_end()
 
-    def fails(self, code, reply=True, fin=True):
+    def fails(self, code, or_code=None, reply=True, fin=True):
         """The peer fails the connection with this code.
 
         Whole or partial echoes of what was good may stand before its Close.
 
+        @or_code: another code that is right
         @reply: send what was held back, and a Close, afterwards
         @fin: end our direction of TCP before the peer's end is awaited
         """
         self._await_close("Close %d" % code)
-        self.totals.n["failed_%d" % code] += 1
-        if self.closed[0] != code:
+        if self.closed[0] not in (code, or_code or code):
             raise Fail("Close %s in place of %d" % (self.closed[0], code))
+        self.totals.n["failed_%d" % self.closed[0]] += 1
         if self.strict and self.closed[1]:
             raise Fail("Close %d with a reason: %s" %
                        (code, show(self.closed[1])))
@@ -464,7 +468,9 @@ class Link:
         self._echoed_only_good()
 
     def reset(self):
-        """Reset TCP: nothing can come back."""
+        """Reset TCP, perhaps before the peer has seen the handshake's end:
+        nothing can come back."""
+        self.totals.n["sure_connections"] = 0
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                              struct.pack("ii", 1, 0))
         self.sock.close()
@@ -514,6 +520,8 @@ class Link:
             behind = self._ask(extra, key, accept)
         else:
             behind = self._answer(extra)
+        self.totals.n["sure_connections"] = 1
+        self.totals.n["most_connections"] = 1
         self.sent, self.got = bytearray(extra), bytearray(behind)
         self._judge(behind)
 
@@ -540,7 +548,7 @@ class Link:
                     b"Sec-WebSocket-Key: " + key +
                     b"\r\nSec-WebSocket-Version: 13\r\n\r\n" + extra)
         status, fields, behind = self._http_head("HTTP response")
-        if status.split(" ")[1:2] != ["101"]:
+        if not status.startswith("HTTP/1.1 101 "):
             raise Fail("handshake refused: %s" % status)
         if fields.get("sec-websocket-accept") != (accept or accept_of(key)):
             raise Fail("wrong Sec-WebSocket-Accept")
