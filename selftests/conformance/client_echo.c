@@ -21,6 +21,10 @@
 
 #define KEY	"d3NfdWxwIGNvbmZvcm0hIQ=="
 
+static const char usage[] =
+	"usage: client_echo [-m MODE] [-M BYTES] [-F BYTES] [-N FRAMES]\n"
+	"                  [-j COUNT] HOST PORT\n";
+
 static const char request[] =
 	"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
 	"Connection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\n"
@@ -87,7 +91,7 @@ int main(int argc, char **argv)
 	first = read_settings(&s, argc, argv);
 	if (first < 0 || argc - first != 2 ||
 	    getaddrinfo(argv[first], argv[first + 1], &hints, &ai)) {
-		fprintf(stderr, "usage: client_echo [-m MODE] [-M BYTES] [-F BYTES] [-N FRAMES] [-j COUNT] HOST PORT\n");
+		fputs(usage, stderr);
 		return 2;
 	}
 	for (i = 0; i < s.processes; i++)

@@ -214,6 +214,7 @@ static int echo_pieces(struct out *o, char *buf)
 
 static int give_records(struct out *o, const char *buf, size_t n)
 {
+	struct piece p = { 0 };
 	struct ws_rec rec;
 	size_t at = 0;
 
@@ -224,8 +225,11 @@ static int give_records(struct out *o, const char *buf, size_t n)
 		at += sizeof(rec);
 		if (rec.len > n - at)
 			return -1;
-		if (give(o, (struct piece) { buf + at, rec.len, rec.opcode,
-					     !(rec.flags & WS_F_MORE) }))
+		p.data = buf + at;
+		p.len = rec.len;
+		p.opcode = rec.opcode;
+		p.last = !(rec.flags & WS_F_MORE);
+		if (give(o, p))
 			return -1;
 		at += (rec.len + 7) & ~7u;
 	}

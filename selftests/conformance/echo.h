@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the two programs under test share: they echo messages over a socket
- * that the module frames, by plain system calls, without libwsup.
+ * that the module frames, by plain system calls, without our library.
  */
 #ifndef _CONFORMANCE_ECHO_H
 #define _CONFORMANCE_ECHO_H
@@ -45,7 +45,7 @@ int read_head(int fd, struct head *h);
 bool head_field(const struct head *h, const char *name, char *value,
 		size_t size);
 int write_all(int fd, const char *data, size_t n);
-void accept_of(const char *key, char out[ACCEPT_SIZE]);
+void accept_of(const char *key, char *out);
 int attach(int fd, int role, const struct settings *s, const struct head *h);
 int echo(int fd, const struct settings *s);
 

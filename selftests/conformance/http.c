@@ -150,15 +150,24 @@ static void sha1(const char *s, size_t n, uint8_t out[SHA1_SIZE])
 		out[i] = h[i / 4] >> (24 - i % 4 * 8);
 }
 
+static char base64_digit(uint32_t value)
+{
+	if (value < 26)
+		return 'A' + value;
+	if (value < 52)
+		return 'a' + value - 26;
+	if (value < 62)
+		return '0' + value - 52;
+	return value == 62 ? '+' : '/';
+}
+
 /**
  * accept_of() - Sec-WebSocket-Accept for a key, RFC 6455 section 4.2.2
  * @key: Sec-WebSocket-Key, at most 100 characters
- * @out: result
+ * @out: result, ACCEPT_SIZE bytes
  */
-void accept_of(const char *key, char out[ACCEPT_SIZE])
+void accept_of(const char *key, char *out)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint8_t sum[SHA1_SIZE + 1] = { 0 };
 	char text[100 + sizeof(GUID)];
 	uint32_t group;
@@ -168,9 +177,9 @@ void accept_of(const char *key, char out[ACCEPT_SIZE])
 	sha1(text, strlen(text), sum);
 	for (i = 0; i < 7; i++) {
 		group = sum[3 * i] << 16 | sum[3 * i + 1] << 8 | sum[3 * i + 2];
-		for (k = 0; k < 4; k++)
-			out[4 * i + k] = digits[group >> (18 - 6 * k) & 63];
+		for (k = 18; k >= 0; k -= 6)
+			*out++ = base64_digit(group >> k & 63);
 	}
-	out[27] = '=';
-	out[28] = '\0';
+	out[-1] = '=';		/* 20 bytes are not a multiple of 3 */
+	*out = '\0';
 }

@@ -20,6 +20,10 @@
 
 #define BACKLOG		128
 
+static const char usage[] =
+	"usage: server_echo [-m MODE] [-M BYTES] [-F BYTES] [-N FRAMES]\n"
+	"                   HOST PORT\n";
+
 static struct settings settings;
 
 static int upgrade(int fd, struct head *h)
@@ -85,7 +89,7 @@ int main(int argc, char **argv)
 	int fd, conn;
 
 	if (first < 0 || argc - first != 2) {
-		fprintf(stderr, "usage: server_echo [-m MODE] [-M BYTES] [-F BYTES] [-N FRAMES] HOST PORT\n");
+		fputs(usage, stderr);
 		return 2;
 	}
 	fd = listen_on(argv[first], argv[first + 1]);
