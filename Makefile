@@ -43,9 +43,12 @@ LINUX	:= /usr/src/linux
 KSELFTEST := $(LINUX)/tools/testing/selftests
 INSTALL	:= $(CURDIR)/build/kselftest
 
-.PHONY: guest kselftest lint $(SUITES)
+.PHONY: guest kselftest conformance lint $(SUITES)
 # What selftests/vm/run puts into a guest
-guest: modules tools kselftest
+guest: modules tools kselftest conformance
+
+conformance:
+	+$(MAKE) -C selftests/conformance
 
 kselftest:
 	+$(MAKE) -C selftests/net -I $(KSELFTEST) OUTPUT=$(CURDIR)/build/net \
@@ -65,7 +68,10 @@ else
 VM	:= selftests/vm
 KERNELS	:= 6.12 7.2
 
-.PHONY: all help check check-debug demo shell lint $(SUITES)
+# Scripts of their own, which boot what they need
+RUNS	:= demo conformance interop mutants bench
+
+.PHONY: all help check check-debug shell lint $(SUITES) $(RUNS)
 all:
 	@for kernel in $(KERNELS); do \
 		$(VM)/build -k $$kernel guest || exit; \
@@ -77,11 +83,15 @@ help:
 #help make              build the module for both kernels, and the tools
 #help make demo         watch other people's programs talk to it
 #help make check        all tests, on both kernels: the verdict
-#help make check-debug  the kselftests on a kernel that checks itself
+#help make check-debug  the same in a guest whose kernel checks itself
 #help make shell        a shell in a guest, module loaded
 #help make unit         tests of the pure files alone
 #help make handshake    tests of libwsup alone, by scripted peers
 #help make fuzz         a minute of fuzzing them (FUZZ_SECONDS=60)
+#help make conformance  RFC 6455 case by case, as server and as client
+#help make interop      other people's programs, both ways
+#help make mutants      one-line breaks of the module, each caught by a test
+#help make bench        instructions and bytes, against their targets
 #help make lint         W=1, sparse, checkpatch, spelling, shellcheck, layers
 #help make install      module, header and tools, on this machine (as root)
 #help make clean        remove build/; the cache of the test machine stays
@@ -91,8 +101,8 @@ check:
 check-debug:
 	@selftests/check debug
 
-demo:
-	@selftests/demo/run
+$(RUNS):
+	@IN="$(VM)/in base --" selftests/$@/run
 
 shell:
 	@$(VM)/run -i
