@@ -89,11 +89,9 @@ TEST_F(control, pong_unasked_is_ignored)
 
 static bool frame_waits(int fd)
 {
-	struct ws_info info = {};
-	socklen_t len = sizeof(info);
+	struct ws_info info;
 
-	return !getsockopt(fd, SOL_WS, WS_INFO, &info, &len) &&
-	       info.flags & WS_INFO_TX_WAITING;
+	return !peer_info(fd, &info) && info.flags & WS_INFO_TX_WAITING;
 }
 
 /* A frame that no buffers hold: the rest of it waits in the context */
@@ -160,16 +158,6 @@ TEST_F(control, pings_delivered)
 	EXPECT_EQ(WS_OP_PING, m.frame.opcode);
 }
 
-static struct ws_close ended(int fd)
-{
-	struct ws_close c = {};
-	socklen_t len = sizeof(c);
-
-	if (getsockopt(fd, SOL_WS, WS_CLOSE, &c, &len) || len != sizeof(c))
-		c.code = 0xffff;
-	return c;
-}
-
 TEST_F(control, close_is_echoed)
 {
 	struct ws_close c;
@@ -177,7 +165,7 @@ TEST_F(control, close_is_echoed)
 	ASSERT_EQ(0, peer_send_close(&self->p, 3333, "bye"));
 	ASSERT_EQ(0, peer_gets(self->fd, ""));
 	EXPECT_EQ(0, peer_see_close(&self->p, 3333, ""));
-	c = ended(self->fd);
+	c = peer_ended(self->fd);
 	EXPECT_EQ(3333, c.code);
 	EXPECT_EQ(3, c.len);
 	EXPECT_EQ(0, memcmp(c.reason, "bye", 3));
@@ -190,8 +178,8 @@ TEST_F(control, close_without_code)
 	ASSERT_EQ(0, peer_send_close(&self->p, 0, ""));
 	ASSERT_EQ(0, peer_gets(self->fd, ""));
 	EXPECT_EQ(0, peer_see_close(&self->p, 0, ""));
-	EXPECT_EQ(1005, ended(self->fd).code);
-	EXPECT_EQ(0, ended(self->fd).len);
+	EXPECT_EQ(1005, peer_ended(self->fd).code);
+	EXPECT_EQ(0, peer_ended(self->fd).len);
 }
 
 TEST_F(control, close_echoed_when_the_reader_comes_to_it)
@@ -224,21 +212,12 @@ TEST_F(control, server_ends_tcp_first)
 	EXPECT_EQ(0, peer_see_fin(&self->p));
 }
 
-static int set_close(int fd, int code, const char *reason)
-{
-	struct ws_close c = { .code = code, .len = strlen(reason) };
-
-	memcpy(c.reason, reason, c.len);
-	return setsockopt(fd, SOL_WS, WS_CLOSE, &c,
-			  offsetof(struct ws_close, reason) + c.len);
-}
-
 TEST_F(control, close_with_code_and_reason)
 {
-	ASSERT_EQ(0, set_close(self->fd, 4999, "it's late"));
+	ASSERT_EQ(0, peer_set_close(self->fd, 4999, "it's late"));
 	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
 	EXPECT_EQ(0, peer_see_close(&self->p, 4999, "it's late"));
-	EXPECT_ERRNO(EALREADY, set_close(self->fd, 1000, ""));
+	EXPECT_ERRNO(EALREADY, peer_set_close(self->fd, 1000, ""));
 }
 
 TEST_F(control, close_codes)
@@ -247,11 +226,11 @@ TEST_F(control, close_codes)
 	int bad[] = { 0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65535 };
 
 	for (i = 0; i < ARRAY_SIZE(good); i++)
-		EXPECT_EQ(0, set_close(self->fd, good[i], ""));
+		EXPECT_EQ(0, peer_set_close(self->fd, good[i], ""));
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
-		EXPECT_ERRNO(EINVAL, set_close(self->fd, bad[i], ""));
-	EXPECT_ERRNO(EINVAL, set_close(self->fd, 1000, "\xc0\x80"));
-	EXPECT_ERRNO(EINVAL, set_close(self->fd, 1000, "cut \xe2\x82"));
+		EXPECT_ERRNO(EINVAL, peer_set_close(self->fd, bad[i], ""));
+	EXPECT_ERRNO(EINVAL, peer_set_close(self->fd, 1000, "\xc0\x80"));
+	EXPECT_ERRNO(EINVAL, peer_set_close(self->fd, 1000, "cut \xe2\x82"));
 }
 
 TEST_F(control, longest_reason)
@@ -259,7 +238,7 @@ TEST_F(control, longest_reason)
 	char reason[124] = {};
 
 	memset(reason, 'r', 123);
-	ASSERT_EQ(0, set_close(self->fd, 1001, reason));
+	ASSERT_EQ(0, peer_set_close(self->fd, 1001, reason));
 	close(self->fd);
 	self->p.fd = -1;
 	EXPECT_EQ(0, peer_see_close(&self->p, 1001, reason));
@@ -275,8 +254,8 @@ TEST_F(control, half_close)
 	ASSERT_EQ(0, peer_send_close(&self->p, 1000, "done"));
 	EXPECT_EQ(0, peer_gets(self->fd, "answer"));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
-	EXPECT_EQ(WS_CLOSE_BY_LOCAL, ended(self->fd).by);
-	EXPECT_EQ(1000, ended(self->fd).code);
+	EXPECT_EQ(WS_CLOSE_BY_LOCAL, peer_ended(self->fd).by);
+	EXPECT_EQ(1000, peer_ended(self->fd).code);
 }
 
 TEST_F(control, no_pong_after_close)

@@ -8,8 +8,7 @@ PEER_FIXTURE(error)
 static void failed(struct __test_metadata *_metadata, struct peer *p,
 		   const char *good, int code, int error)
 {
-	struct ws_close c = {};
-	socklen_t len = sizeof(c);
+	struct ws_close c;
 
 	ASSERT_EQ(0, peer_see_close(p, code, ""));
 	if (*good) {
@@ -21,7 +20,7 @@ static void failed(struct __test_metadata *_metadata, struct peer *p,
 	EXPECT_EQ(0, peer_gets(p->fd, ""));
 	EXPECT_EQ(0, peer_gets(p->fd, ""));
 	EXPECT_EQ(-1, send(p->fd, "x", 1, MSG_NOSIGNAL));
-	ASSERT_EQ(0, getsockopt(p->fd, SOL_WS, WS_CLOSE, &c, &len));
+	c = peer_ended(p->fd);
 	EXPECT_EQ(code, c.code);
 	EXPECT_EQ(WS_CLOSE_BY_LOCAL, c.by);
 }
@@ -241,14 +240,6 @@ TEST_F(error, fragments_max)
 	failed(_metadata, p, "ab", 1009, EMSGSIZE);
 }
 
-static int ended(int fd)
-{
-	struct ws_close c = {};
-	socklen_t len = sizeof(c);
-
-	return getsockopt(fd, SOL_WS, WS_CLOSE, &c, &len) ? -1 : c.code;
-}
-
 TEST_F(error, tcp_ends_in_a_message)
 {
 	ASSERT_EQ(0, peer_text(&self->p, TEXT, "cut"));
@@ -256,7 +247,7 @@ TEST_F(error, tcp_ends_in_a_message)
 	ASSERT_EQ(0, peer_gets(self->fd, "cut"));
 	EXPECT_EQ(0, peer_fails(self->fd, ECONNRESET));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
-	EXPECT_EQ(1006, ended(self->fd));
+	EXPECT_EQ(1006, peer_ended(self->fd).code);
 }
 
 TEST_F(error, tcp_ends_in_a_header)
@@ -269,12 +260,12 @@ TEST_F(error, tcp_ends_in_a_header)
 
 TEST_F(error, tcp_ends_between_messages)
 {
-	EXPECT_EQ(0, ended(self->fd));
+	EXPECT_EQ(0, peer_ended(self->fd).code);
 	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "whole"));
 	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
 	ASSERT_EQ(0, peer_gets(self->fd, "whole"));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
-	EXPECT_EQ(1006, ended(self->fd));
+	EXPECT_EQ(1006, peer_ended(self->fd).code);
 }
 
 TEST_F(error, tcp_reset)
@@ -290,7 +281,7 @@ TEST_F(error, tcp_reset)
 	EXPECT_EQ(0, peer_gets(self->fd, "good"));
 	EXPECT_EQ(0, peer_fails(self->fd, ECONNRESET));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
-	EXPECT_EQ(1006, ended(self->fd));
+	EXPECT_EQ(1006, peer_ended(self->fd).code);
 }
 
 TEST_F(error, nothing_after_the_failure)

@@ -58,6 +58,14 @@ FIXTURE_TEARDOWN(name)							\
 
 #define PEER_FIXTURE(name)	PEER_FIXTURE_AS(name, peer_open)
 
+/* In a network namespace of the test's own */
+static inline int peer_open_alone(struct peer *p, int family, int role)
+{
+	return peer_netns() ?: peer_open(p, family, role);
+}
+
+#define PEER_FIXTURE_ALONE(name)	PEER_FIXTURE_AS(name, peer_open_alone)
+
 /* A call that fails, and how */
 #define EXPECT_ERRNO(error, call) do {					\
 	errno = 0;							\

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -132,6 +135,113 @@ int peer_get(int fd, int option)
 	if (getsockopt(fd, SOL_WS, option, &value, &len) ||
 	    len != sizeof(value))
 		return wrong("option %d: %s", option, strerror(errno));
+	return value;
+}
+
+int peer_set_close(int fd, int code, const char *reason)
+{
+	struct ws_close c = { .code = code, .len = strlen(reason) };
+
+	memcpy(c.reason, reason, c.len);
+	return setsockopt(fd, SOL_WS, WS_CLOSE, &c,
+			  offsetof(struct ws_close, reason) + c.len);
+}
+
+struct ws_close peer_ended(int fd)
+{
+	struct ws_close c = {};
+	socklen_t len = sizeof(c);
+
+	if (getsockopt(fd, SOL_WS, WS_CLOSE, &c, &len) || len != sizeof(c))
+		c.code = 0xffff;
+	return c;
+}
+
+int peer_info(int fd, struct ws_info *info)
+{
+	socklen_t len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	if (getsockopt(fd, SOL_WS, WS_INFO, info, &len) ||
+	    len != sizeof(*info))
+		return wrong("WS_INFO: %s", strerror(errno));
+	return 0;
+}
+
+int peer_netns(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd, ret;
+
+	if (unshare(CLONE_NEWNET))
+		return wrong("unshare: %s", strerror(errno));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	ret = ioctl(fd, SIOCSIFFLAGS, &lo);
+	close(fd);
+	return ret ? wrong("lo: %s", strerror(errno)) : 0;
+}
+
+long long peer_stat(const char *name)
+{
+	FILE *file = fopen("/proc/net/ws_stat", "r");
+	long long value = -1, v;
+	char line[64];
+
+	if (!file)
+		return wrong("ws_stat: %s", strerror(errno));
+	while (fscanf(file, "%63s %lld", line, &v) == 2)
+		if (!strcmp(line, name))
+			value = v;
+	fclose(file);
+	return value;
+}
+
+int peer_stat_is(const char *name, long long value)
+{
+	long long got;
+	int ms;
+
+	/* a counter is no event to wait for */
+	for (ms = 0; ms < PEER_LIMIT; ms++) {
+		got = peer_stat(name);
+		if (got == value)
+			return 0;
+		poll(NULL, 0, 1);
+	}
+	return wrong("%s is %lld, not %lld", name, got, value);
+}
+
+static FILE *open_sysctl(const char *name, const char *mode)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ws/%s", name);
+	return fopen(path, mode);
+}
+
+int peer_set_sysctl(const char *name, int value)
+{
+	FILE *file = open_sysctl(name, "w");
+	int ret = 0;
+
+	if (!file)
+		return errno;
+	fprintf(file, "%d\n", value);
+	if (fflush(file))
+		ret = errno;
+	fclose(file);
+	return ret;
+}
+
+int peer_get_sysctl(const char *name)
+{
+	FILE *file = open_sysctl(name, "r");
+	int value = -1;
+
+	if (!file || fscanf(file, "%d", &value) != 1)
+		wrong("net.ws.%s: %s", name, strerror(errno));
+	if (file)
+		fclose(file);
 	return value;
 }
 
@@ -293,17 +403,13 @@ static int compare(const unsigned char *got, const unsigned char *want,
 	return 0;
 }
 
-int peer_see(struct peer *p, int b0, const void *data, size_t len)
+/* The payload of a frame whose header was read */
+static int see_payload(struct peer *p, const void *data, size_t len)
 {
 	unsigned char *buf;
-	size_t got, i;
-	int first, ret;
+	size_t i;
+	int ret;
 
-	if (peer_header(p, &first, &got))
-		return -1;
-	if (first != b0 || got != len)
-		return wrong("frame %02x of %zu bytes, not %02x of %zu", first,
-			     got, b0, len);
 	buf = malloc(len + 1);
 	ret = buf ? peer_read(p, buf, len) : wrong("no memory");
 	for (i = 0; !ret && i < len; i++)
@@ -312,6 +418,38 @@ int peer_see(struct peer *p, int b0, const void *data, size_t len)
 		ret = compare(buf, data, len);
 	free(buf);
 	return ret;
+}
+
+int peer_see(struct peer *p, int b0, const void *data, size_t len)
+{
+	size_t got;
+	int first;
+
+	if (peer_header(p, &first, &got))
+		return -1;
+	if (first != b0 || got != len)
+		return wrong("frame %02x of %zu bytes, not %02x of %zu", first,
+			     got, b0, len);
+	return see_payload(p, data, len);
+}
+
+int peer_see_message(struct peer *p, int opcode, const void *data, size_t len)
+{
+	size_t at = 0, n;
+	int b0;
+
+	do {
+		if (peer_header(p, &b0, &n))
+			return -1;
+		if ((b0 & ~FIN) != opcode || n > len - at)
+			return wrong("frame %02x of %zu bytes at %zu of %zu",
+				     b0, n, at, len);
+		if (see_payload(p, data + at, n))
+			return -1;
+		opcode = CONT;
+		at += n;
+	} while (!(b0 & FIN));
+	return at == len ? 0 : wrong("%zu bytes, not %zu", at, len);
 }
 
 int peer_see_text(struct peer *p, int b0, const char *text)
@@ -334,6 +472,16 @@ int peer_see_fin(struct peer *p)
 	if (n > 0)
 		return wrong("%02x, not the end", c & 0xff);
 	return n ? wrong("recv: %s", strerror(errno)) : 0;
+}
+
+int peer_see_reset(struct peer *p)
+{
+	char c;
+	int n = recv(p->raw, &c, 1, 0);
+
+	if (n >= 0)
+		return wrong("%s, not a reset", n ? "a byte" : "the end");
+	return errno == ECONNRESET ? 0 : wrong("recv: %s", strerror(errno));
 }
 
 int peer_sync(struct peer *p)

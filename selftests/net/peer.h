@@ -48,6 +48,23 @@ void peer_close(struct peer *p);
 /* Options of level SOL_WS: 0 or errno */
 int peer_set(int fd, int option, int value);
 int peer_get(int fd, int option);
+int peer_set_close(int fd, int code, const char *reason);
+
+/* How it ended: code 0xffff where that cannot be asked */
+struct ws_close peer_ended(int fd);
+int peer_info(int fd, struct ws_info *info);
+
+/*
+ * The calling process gets a network namespace of its own, so that counters
+ * start at 0 and settings concern nobody else. Counters: -1 if there is none
+ * of that name; peer_stat_is() waits until it has this value. Settings: 0 or
+ * errno.
+ */
+int peer_netns(void);
+long long peer_stat(const char *name);
+int peer_stat_is(const char *name, long long value);
+int peer_set_sysctl(const char *name, int value);
+int peer_get_sysctl(const char *name);
 
 /*
  * Frames from raw. b0 is their first byte as on the wire; peer_build() returns
@@ -71,6 +88,10 @@ int peer_see(struct peer *p, int b0, const void *data, size_t len);
 int peer_see_text(struct peer *p, int b0, const char *text);
 int peer_see_close(struct peer *p, int code, const char *reason);
 int peer_see_fin(struct peer *p);
+int peer_see_reset(struct peer *p);
+
+/* A message in frames of any lengths, control frames not among them */
+int peer_see_message(struct peer *p, int opcode, const void *data, size_t len);
 
 /* A ping there and a pong back: what raw wrote before has been received */
 int peer_sync(struct peer *p);
