@@ -22,7 +22,7 @@ remove() { as_root rm -rf --one-file-system -- "$@"; }
 # and bind (what that needs at /cache there)
 # shellcheck disable=SC2034 # for the scripts that ask
 find_kernel() {
-	base=$("$vm/root" -q base)
+	base=$("$vm/root" base)
 	if [ "$1" = debug ]; then
 		bind=$("$vm/debug-kernel")
 		abi=$(cat "$bind/abi")
@@ -46,18 +46,36 @@ manifest() {
 		-printf '%P %y %s %U %Ts\n' | sort | sha256sum)
 }
 
-# intact DIR [quick]: was it finished, and is it still what it was?
+# intact DIR: was it finished, and is it still what it was?
 intact() {
-	[ -s "$1/manifest" ] || return 1
-	[ -n "${2-}" ] || [ "$(manifest "$1")" = "$(cat "$1/manifest")" ]
+	[ -s "$1/manifest" ] && [ "$(manifest "$1")" = "$(cat "$1/manifest")" ]
 }
 
-# publish WORK DIR: what is in the cache under its final name is complete
+# lock NAME: what is in the cache is built by one at a time
+lock() {
+	mkdir -p "$cache"
+	exec 9>"$cache/$1.lock"
+	flock -w 2 9 || { say "$1: waiting for another build"; flock 9; }
+}
+
+# A directory of its own for each attempt: one that was cut off may still be
+# written to.
+begin() {
+	work=$(mktemp -d "$cache/tmp.XXXXXX")
+	chmod 755 "$work"
+	trap 'remove "$work"' EXIT
+	trap 'exit 143' TERM
+	trap 'exit 130' INT
+}
+
+# publish DIR: what is in the cache under its final name is complete
 publish() {
-	manifest "$1" >"$1.manifest"
-	mv "$1.manifest" "$1/manifest"
-	remove "$2"
-	mv "$1" "$2"
+	local sum
+
+	sum=$(manifest "$work")
+	echo "$sum" >"$work/manifest"
+	remove "$1"
+	mv "$work" "$1"
 }
 
 # The manifest's age says when a directory was last asked for; a run that was
@@ -69,5 +87,9 @@ forget_old() {
 	while read -r old; do
 		remove "${old%/manifest}"
 	done
-	find "$cache" -maxdepth 1 -name 'run.*' -mtime +1 -exec rm -rf {} +
+	find "$cache" -maxdepth 1 '(' -name 'run.*' -o -name 'tmp.*' ')' \
+		-mtime +1 |
+	while read -r old; do
+		remove "$old"
+	done
 }
