@@ -8,69 +8,23 @@ import json
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
 import chromium
+from control import Failure, Guest, growth
 
 HERE = "selftests/demo"
 TIMEOUT = 300
 
 
-class Failure(Exception):
-    """A step of the demo did not do what it should."""
-
-
-class Guest:
-    """What the guest serves at its control port."""
-
-    def __init__(self, port):
-        self.url = f"http://127.0.0.1:{port}"
-
-    def ask(self, step):
-        """Run a step in the guest."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/{step}",
-                                        timeout=TIMEOUT) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise Failure(f"{step}: {error.read().decode()}") from error
-
-    def wait(self):
-        """Until it has booted: the emulator accepts before the guest does."""
-        end = time.monotonic() + TIMEOUT
-        while True:
-            try:
-                return self.ask("uname")
-            except OSError as error:
-                if time.monotonic() > end:
-                    raise Failure("the guest does not answer") from error
-                time.sleep(0.2)
-
-    def stop(self):
-        """Let the guest end."""
-        urllib.request.urlopen(
-            urllib.request.Request(self.url, method="POST"), timeout=TIMEOUT)
-
-    def until(self, what, check):
-        """Counters that satisfy check; the last frames may be under way."""
-        end = time.monotonic() + 60
-        while True:
-            now = self.ask("stat")
-            if check(now):
-                return now
-            if time.monotonic() > end:
-                raise Failure(f"the kernel did not count {what}: {now}")
-
-
-def report(peer, said, kernel):
+def report(peer, sent, back, kernel):
     """One line of the demo."""
-    print(f"{peer:20} {said:62} kernel: {kernel}", flush=True)
+    print(f"{peer:18} | sent: {sent} | back: {back} | kernel: {kernel}",
+          flush=True)
 
 
-def check_counts(peer, sent, before, after, exact=True):
+def check_counts(peer, sent, before, after):
     """Frames, pongs and bytes grew by what the peer sent."""
-    grown = {name: after[name] - before[name] for name in after}
+    grown = growth(before, after)
     wanted = {"WsRxMessages": sent["messages"], "WsRxBytes": sent["bytes"],
               "WsTxMessages": sent["messages"], "WsTxBytes": sent["bytes"],
               "WsRxPing": sent["pings"], "WsTxPong": sent["pings"]}
@@ -95,7 +49,8 @@ def run_peer(guest, peer, command):
         raise Failure(f"{peer}: {done.stderr}")
     sent = json.loads(done.stdout)
     after = guest.until("the end", lambda now: not now["WsCurrServer"])
-    report(peer, sent["said"], check_counts(peer, sent, before, after))
+    kernel = check_counts(peer, sent, before, after)
+    report(peer, sent["said"], f"the same, {sent['pings']} pongs", kernel)
 
 
 def pattern(size):
@@ -147,7 +102,8 @@ def run_chromium(guest, port, out):
     pings = after["WsTxPing"] - before["WsTxPing"]
     if pongs > pings:
         raise Failure(f"Chromium: {pings} pings, {pongs} pongs")
-    report("Chromium", "text, 1000 B, 1 MB; lengths and SHA-256 in the DOM",
+    report("Chromium", "text, 1000 B, 1 MB",
+           "lengths and SHA-256 in the DOM are those of what was sent",
            f"{kernel}, {pings} pings answered {pongs} times")
 
 
@@ -162,7 +118,8 @@ def run_client(guest):
     if grown["WsTxMessages"] != 2 or grown["WsRxMessages"] != 2 or \
             grown["WsTxBytes"] != 21 or grown["WsRxBytes"] != 21:
         raise Failure(f"wsup connect: {grown}")
-    report("wsup connect", "2 lines to a python3-websockets server, answered",
+    report("wsup connect", "2 lines to a server of python3-websockets",
+           "the lines that it answered",
            f"{grown['WsTxFrames']} frames out, {grown['WsRxFrames']} in, "
            f"{grown['WsTxBytes']} B out, {grown['WsRxBytes']} B in")
 
@@ -178,7 +135,8 @@ def run_strace(guest):
         raise Failure(f"echo.c: strace saw {calls}, not {wanted}")
     if found["grown"]["WsRxMessages"] != len(found["messages"]):
         raise Failure(f"echo.c: {found['grown']}")
-    report("echo.c, strace", f"{len(calls)} reads and writes, payload only",
+    report("echo.c, strace", f"{len(wanted) // 2} texts by python3-websockets",
+           f"the same; {len(calls)} reads and writes, payload only",
            f"{found['grown']['WsRxMessages']} messages, "
            f"{found['grown']['WsRxFrames']} frames in")
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-The guest's side of the demo: the servers under test, and an HTTP server by
-which the host asks for the kernel's counters and for steps that run here.
+The guest's side of the demo: the servers under test, and the steps that run
+here.
 """
-import json
 import os
 import re
 import signal
@@ -11,27 +10,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import control
+from control import growth, start, stat
 
 SITE = "build/demo/site"
 sys.path.insert(0, SITE)
 # pylint: disable=wrong-import-position
 from websockets.sync.client import connect  # noqa: E402
 from websockets.sync.server import serve  # noqa: E402
-
-
-def stat():
-    """The counters of /proc/net/ws_stat."""
-    with open("/proc/net/ws_stat", encoding="ascii") as file:
-        return {name: int(value) for name, value in map(str.split, file)}
-
-
-def start(*command):
-    """Start a server and wait until it says where it listens."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    if "listening on" not in process.stdout.readline():
-        raise RuntimeError(f"{command} does not listen")
-    return process
 
 
 def as_client():
@@ -60,7 +47,7 @@ def as_client():
         after = stat()
         server.shutdown()
     return {"status": status, "got": got, "server_got": said,
-            "grown": {name: after[name] - before[name] for name in after}}
+            "grown": growth(before, after)}
 
 
 def strace_calls(log):
@@ -106,36 +93,7 @@ def under_strace():
         server.wait()
         text = log.read()
     return {"messages": messages, "calls": strace_calls(text),
-            "grown": {name: after[name] - before[name] for name in after}}
-
-
-STEPS = {"/stat": stat, "/client": as_client, "/strace": under_strace,
-         "/uname": lambda: os.uname().release}
-
-
-class Control(BaseHTTPRequestHandler):
-    """GET runs a step and returns what it found, as JSON."""
-
-    def do_GET(self):  # pylint: disable=invalid-name
-        """Run one step."""
-        try:
-            status, answer = 200, STEPS[self.path]()
-        except Exception as error:  # pylint: disable=broad-except
-            status, answer = 500, repr(error)
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self):  # pylint: disable=invalid-name
-        """The demo is over."""
-        self.send_response(204)
-        self.end_headers()
-        threading.Thread(target=self.server.shutdown).start()
-
-    def log_message(self, *args):
-        pass
+            "grown": growth(before, after)}
 
 
 def main():
@@ -145,7 +103,7 @@ def main():
         start("wsup", "serve", "--echo", "-v", "--origin", "*",
               "--ping-interval", "300", "0.0.0.0:8081"),
     ]
-    HTTPServer(("0.0.0.0", 8082), Control).serve_forever()
+    control.serve(8082, client=as_client, strace=under_strace)
     for server in servers:
         server.terminate()
         server.wait()
