@@ -60,31 +60,38 @@ static u32 data_end(const struct ws_ctx *ctx)
 /* From the tail, because what is looked for has just arrived. */
 static struct cursor cursor_at(struct ws_ctx *ctx, u32 seq)
 {
+	struct sk_buff *skb = preload_of(ctx);
 	struct cursor cur = { };
-	struct sk_buff *skb;
 
+	if (unlikely(skb) && before(seq, ctx->aux->preload_end)) {
+		cur.skb = skb;
+		cur.off = seq - TCP_SKB_CB(skb)->seq;
+		return cur;
+	}
 	skb_queue_reverse_walk(&ctx->sk->sk_receive_queue, skb) {
 		if (before(seq, TCP_SKB_CB(skb)->seq))
 			continue;
 		cur.off = seq - TCP_SKB_CB(skb)->seq;
 		if (cur.off < skb->len)
 			cur.skb = skb;
-		return cur;
-	}
-	skb = preload_of(ctx);
-	if (skb) {
-		cur.off = seq - TCP_SKB_CB(skb)->seq;
-		cur.skb = cur.off < skb->len ? skb : NULL;
+		break;
 	}
 	return cur;
 }
 
+/*
+ * By sequence numbers, not lengths: what follows the preload may be a buffer
+ * whose first bytes the handshake had read.
+ */
 static void cursor_skip(struct ws_ctx *ctx, struct cursor *cur, u32 n)
 {
 	cur->off += n;
 	while (cur->skb && cur->off >= cur->skb->len) {
-		cur->off -= cur->skb->len;
+		u32 seq = TCP_SKB_CB(cur->skb)->seq + cur->off;
+
 		cur->skb = skb_after(ctx, cur->skb);
+		if (cur->skb)
+			cur->off = seq - TCP_SKB_CB(cur->skb)->seq;
 	}
 }
 

@@ -57,6 +57,38 @@ TEST_F(preload, any_cut)
 	}
 }
 
+/* What a read of the handshake took was a part of a buffer of TCP's */
+TEST_F(preload, rest_of_a_segment)
+{
+	static const char head[] = "HTTP/1.1 101 \r\n\r\n";
+	const size_t skip = sizeof(head) - 1;
+	struct peer *p = &self->p;
+	char buf[96], back[96];
+	size_t cut, n;
+
+	for (cut = 0; cut <= 14; cut++) {
+		if (cut) {
+			peer_close(p);
+			ASSERT_EQ(0, peer_connect(p, variant->family,
+						  variant->role));
+			ASSERT_EQ(0, peer_attach(p->fd));
+		}
+		memcpy(buf, head, skip);
+		n = skip + peer_build(p, buf + skip, PING, "hi", 2);
+		n += peer_build(p, buf + n, FIN | TEXT, "there", 5);
+		if (skip + cut > n)
+			break;
+		ASSERT_EQ(0, peer_write(p, buf, n));
+		ASSERT_EQ(skip + cut, recv(p->fd, back, skip + cut,
+					   MSG_WAITALL));
+		ASSERT_EQ(0, preload(p->fd, back + skip, cut));
+		ASSERT_EQ(0, peer_set(p->fd, WS_ROLE, variant->role));
+		ASSERT_EQ(0, peer_see_text(p, PONG, "hi"));
+		ASSERT_EQ(0, peer_recv(p->fd, back, 5));
+		ASSERT_EQ(0, memcmp(back, "there", 5));
+	}
+}
+
 TEST_F(preload, raises_one_event)
 {
 	char buf[64];
