@@ -404,6 +404,8 @@ void ws_rx_scan(struct ws_ctx *ctx)
  */
 void ws_rx_fail(struct ws_ctx *ctx, u16 code)
 {
+	if (ws_is(ctx, WS_F_FAILED))
+		return;
 	switch (code) {
 	case WS_CODE_BAD_DATA:
 		ws_mib(ctx, WS_MIB_FAIL_UTF8, 1);
