@@ -15,22 +15,27 @@ int auth_challenge(const struct wsup_config *config, bool stale,
 
 /* What the two files behind this share. */
 
-#define PARAM_MAX	512
+#define PARAM_MAX	1024
+
+enum param {
+	P_USERNAME,
+	P_REALM,
+	P_NONCE,
+	P_OPAQUE,
+	P_URI,
+	P_QOP,
+	P_NC,
+	P_CNONCE,
+	P_RESPONSE,
+	P_ALGORITHM,
+	P_STALE,
+	PARAMS,
+};
 
 /* Parameters of a challenge or of credentials; "" where there is none. */
 struct params {
 	char	scheme[16];
-	char	username[PARAM_MAX];
-	char	realm[PARAM_MAX];
-	char	nonce[PARAM_MAX];
-	char	opaque[PARAM_MAX];
-	char	uri[PARAM_MAX];
-	char	qop[32];
-	char	nc[16];
-	char	cnonce[PARAM_MAX];
-	char	response[136];
-	char	algorithm[24];
-	char	stale[8];
+	char	v[PARAMS][PARAM_MAX];
 	bool	over;		/* something did not fit */
 };
 

@@ -12,13 +12,13 @@
 /* Of several challenges the best counts; 0 is one that we cannot answer. */
 static int rank(const struct params *params)
 {
-	const struct algorithm *a = algorithm_find(params->algorithm);
+	const struct algorithm *a = algorithm_find(params->v[P_ALGORITHM]);
 
 	if (params->over)
 		return 0;
 	if (!strcasecmp(params->scheme, "Basic"))
 		return 1;
-	if (strcasecmp(params->scheme, "Digest") || !a || !*params->nonce)
+	if (strcasecmp(params->scheme, "Digest") || !a || !*params->v[P_NONCE])
 		return 0;
 	return 2 + (int)(algorithm_find("MD5-sess") - a);
 }
@@ -29,12 +29,12 @@ static bool pick_qop(struct params *params)
 	static const char blanks[] = ", \t";
 	char *save, *item;
 
-	if (!*params->qop)
+	if (!*params->v[P_QOP])
 		return true;
-	for (item = strtok_r(params->qop, blanks, &save); item;
+	for (item = strtok_r(params->v[P_QOP], blanks, &save); item;
 	     item = strtok_r(NULL, blanks, &save)) {
 		if (!strcasecmp(item, "auth")) {
-			memmove(params->qop, item, strlen(item) + 1);
+			memmove(params->v[P_QOP], item, strlen(item) + 1);
 			return true;
 		}
 	}
@@ -70,11 +70,10 @@ static int answer_basic(const char *user, struct buf *out)
 	return out->error;
 }
 
-static void add_quoted(struct buf *out, const char *name, const char *value,
-		       size_t len)
+static void add_quoted(struct buf *out, const char *name, const char *value)
 {
 	buf_printf(out, "%s=\"", name);
-	for (; len--; value++) {
+	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
 			buf_add(out, "\\", 1);
 		buf_add(out, value, 1);
@@ -88,41 +87,41 @@ static int make_cnonce(struct params *params)
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return -errno;
-	snprintf(params->cnonce, sizeof(params->cnonce), "%016llx%016llx",
+	snprintf(params->v[P_CNONCE], PARAM_MAX, "%016llx%016llx",
 		 random[0], random[1]);
-	strcpy(params->nc, "00000001");
+	strcpy(params->v[P_NC], "00000001");
 	return 0;
 }
 
 static int answer_digest(struct params *params, const char *user,
 			 const char *method, const char *uri, struct buf *out)
 {
-	const struct algorithm *a = algorithm_find(params->algorithm);
+	const struct algorithm *a = algorithm_find(params->v[P_ALGORITHM]);
 	char response[HEX_MAX];
 	int err;
 
-	if (strlen(uri) >= sizeof(params->uri))
+	if (strlen(uri) >= PARAM_MAX)
 		return -WSUP_ELIMIT;
-	strcpy(params->uri, uri);
+	strcpy(params->v[P_URI], uri);
+	snprintf(params->v[P_USERNAME], PARAM_MAX, "%.*s",
+		 (int)strcspn(user, ":"), user);
 	err = make_cnonce(params);
 	if (!err)
 		err = digest_response(a, user, params, method, response);
 	if (err)
 		return err;
-	add_quoted(out, "Digest username", user,
-		   (size_t)(strchr(user, ':') - user));
-	add_quoted(out, ", realm", params->realm, strlen(params->realm));
-	add_quoted(out, ", nonce", params->nonce, strlen(params->nonce));
-	add_quoted(out, ", uri", uri, strlen(uri));
-	if (*params->algorithm)
+	add_quoted(out, "Digest username", params->v[P_USERNAME]);
+	add_quoted(out, ", realm", params->v[P_REALM]);
+	add_quoted(out, ", nonce", params->v[P_NONCE]);
+	add_quoted(out, ", uri", uri);
+	if (*params->v[P_ALGORITHM])
 		buf_printf(out, ", algorithm=%s", a->name);
-	if (*params->opaque)
-		add_quoted(out, ", opaque", params->opaque,
-			   strlen(params->opaque));
-	if (*params->qop)
-		buf_printf(out, ", qop=auth, nc=%s", params->nc);
-	if (*params->qop || a->session)
-		buf_printf(out, ", cnonce=\"%s\"", params->cnonce);
+	if (*params->v[P_OPAQUE])
+		add_quoted(out, ", opaque", params->v[P_OPAQUE]);
+	if (*params->v[P_QOP])
+		buf_printf(out, ", qop=auth, nc=%s", params->v[P_NC]);
+	if (*params->v[P_QOP] || a->session)
+		buf_printf(out, ", cnonce=\"%s\"", params->v[P_CNONCE]);
 	buf_printf(out, ", response=\"%s\"", response);
 	return out->error;
 }
@@ -164,5 +163,5 @@ bool auth_stale(const struct head *head, const char *name)
 	struct params best;
 
 	return best_challenge(head, name, &best) > 1 &&
-	       !strcasecmp(best.stale, "true");
+	       !strcasecmp(best.v[P_STALE], "true");
 }

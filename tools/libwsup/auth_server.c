@@ -9,7 +9,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -25,6 +24,9 @@
 #define NONCE_SECONDS	60
 #define CREDENTIALS_MAX	1024
 
+#define BASIC								\
+	"WWW-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n"
+
 static const char *realm_of(const struct wsup_config *config)
 {
 	const char *realm = config_text(config, WSUP_REALM);
@@ -32,28 +34,28 @@ static const char *realm_of(const struct wsup_config *config)
 	return realm ? realm : "websocket";
 }
 
-static uint64_t now(void)
+static unsigned long long now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec;
+	return (unsigned long long)ts.tv_sec;
 }
 
 /* time, random, code: each in 16 hexadecimal digits, the code in 32 */
-static int make_nonce(const struct wsup_config *config, uint64_t when,
-		      uint64_t random, char *nonce, size_t size)
+static int make_nonce(const struct wsup_config *config, unsigned long long when,
+		      unsigned long long random, char *nonce, size_t size)
 {
 	unsigned char code[EVP_MAX_MD_SIZE];
-	uint64_t half[2];
+	unsigned long long half[2];
 	int n;
 
-	n = snprintf(nonce, size, "%016" PRIx64 "%016" PRIx64, when, random);
+	n = snprintf(nonce, size, "%016llx%016llx", when, random);
 	if (!HMAC(EVP_sha256(), config->secret, SECRET_LEN,
 		  (unsigned char *)nonce, (size_t)n, code, NULL))
 		return -EIO;
 	memcpy(half, code, sizeof(half));
-	snprintf(nonce + n, size - (size_t)n, "%016" PRIx64 "%016" PRIx64,
+	snprintf(nonce + n, size - (size_t)n, "%016llx%016llx",
 		 half[0], half[1]);
 	return 0;
 }
@@ -69,10 +71,10 @@ static bool equal(const char *a, const char *b)
 static bool nonce_valid(const struct wsup_config *config, const char *nonce,
 			bool *stale)
 {
-	uint64_t when, random;
+	unsigned long long when, random;
 	char ours[80];
 
-	if (sscanf(nonce, "%16" SCNx64 "%16" SCNx64, &when, &random) != 2 ||
+	if (sscanf(nonce, "%16llx%16llx", &when, &random) != 2 ||
 	    make_nonce(config, when, random, ours, sizeof(ours)) ||
 	    !equal(ours, nonce))
 		return false;
@@ -107,19 +109,20 @@ static bool check_digest(const struct wsup_config *config,
 			 const struct head *head, const struct params *params,
 			 bool *stale)
 {
-	const struct algorithm *a = algorithm_find(params->algorithm);
-	const char *user = find_user(config, params->username);
+	const struct algorithm *a = algorithm_find(params->v[P_ALGORITHM]);
+	const char *user = find_user(config, params->v[P_USERNAME]);
 	char response[HEX_MAX];
 
 	if (!user || !a || a->session || params->over ||
-	    strcmp(params->realm, realm_of(config)) ||
-	    strcmp(params->uri, head_string(head, head->target)) ||
-	    strcmp(params->qop, "auth") || !hex_digits(params->nc, 8) ||
-	    !*params->cnonce || !nonce_valid(config, params->nonce, stale))
+	    strcmp(params->v[P_REALM], realm_of(config)) ||
+	    strcmp(params->v[P_URI], head_string(head, head->target)) ||
+	    strcmp(params->v[P_QOP], "auth") ||
+	    !hex_digits(params->v[P_NC], 8) || !*params->v[P_CNONCE] ||
+	    !nonce_valid(config, params->v[P_NONCE], stale))
 		return false;
 	return !digest_response(a, user, params,
 				head_string(head, head->method), response) &&
-	       equal(response, params->response) && !*stale;
+	       equal(response, params->v[P_RESPONSE]) && !*stale;
 }
 
 /* The base64 behind "Basic ", decoded; false: it is none, or too long. */
@@ -156,9 +159,9 @@ static bool check_basic(const struct wsup_config *config,
 	colon = strchr(plain, ':');
 	if (!colon || colon - plain >= PARAM_MAX)
 		return false;
-	memcpy(params->username, plain, (size_t)(colon - plain));
-	params->username[colon - plain] = '\0';
-	user = find_user(config, params->username);
+	memcpy(params->v[P_USERNAME], plain, (size_t)(colon - plain));
+	params->v[P_USERNAME][colon - plain] = '\0';
+	user = find_user(config, params->v[P_USERNAME]);
 	return user && equal(user, plain);
 }
 
@@ -200,23 +203,23 @@ int auth_check(const struct wsup_config *config, const struct head *head,
 	    !params_next(&list, &params) ||
 	    !check(config, head, &params, stale))
 		return -WSUP_EAUTH;
-	*user = strdup(params.username);
+	*user = strdup(params.v[P_USERNAME]);
 	return *user ? 0 : -ENOMEM;
 }
 
 static int challenge_digest(const struct wsup_config *config, bool stale,
 			    const char *algorithm, struct buf *out)
 {
-	uint64_t random;
+	unsigned long long random;
 	char nonce[80];
 
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -EIO;
 	if (make_nonce(config, now(), random, nonce, sizeof(nonce)))
 		return -EIO;
-	return buf_printf(out, "WWW-Authenticate: Digest realm=\"%s\", "
-			  "nonce=\"%s\", algorithm=%s, qop=\"auth\"%s\r\n",
-			  realm_of(config), nonce, algorithm,
+	buf_printf(out, "WWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\"",
+		   realm_of(config), nonce);
+	return buf_printf(out, ", algorithm=%s, qop=\"auth\"%s\r\n", algorithm,
 			  stale ? ", stale=true" : "");
 }
 
@@ -242,7 +245,6 @@ int auth_challenge(const struct wsup_config *config, bool stale,
 			err = challenge_digest(config, stale, "MD5", out);
 	}
 	if (!err && config->number[WSUP_AUTH] & WSUP_AUTH_BASIC)
-		err = buf_printf(out, "WWW-Authenticate: Basic realm=\"%s\", "
-				 "charset=\"UTF-8\"\r\n", realm_of(config));
+		err = buf_printf(out, BASIC, realm_of(config));
 	return err;
 }

@@ -87,23 +87,24 @@ int digest_response(const struct algorithm *algorithm, const char *user,
 	int err;
 
 	err = digest_hex(algorithm, a1, "%.*s:%s:%s",
-			 (int)(password - 1 - user), user, params->realm,
+			 (int)(password - 1 - user), user, params->v[P_REALM],
 			 password);
 	if (!err && algorithm->session) {
 		char secret[HEX_MAX];
 
 		strcpy(secret, a1);
 		err = digest_hex(algorithm, a1, "%s:%s:%s", secret,
-				 params->nonce, params->cnonce);
+				 params->v[P_NONCE], params->v[P_CNONCE]);
 	}
 	if (!err)
-		err = digest_hex(algorithm, a2, "%s:%s", method, params->uri);
+		err = digest_hex(algorithm, a2, "%s:%s", method,
+				 params->v[P_URI]);
 	if (err)
 		return err;
-	if (!*params->qop)
+	if (!*params->v[P_QOP])
 		return digest_hex(algorithm, hex, "%s:%s:%s", a1,
-				  params->nonce, a2);
+				  params->v[P_NONCE], a2);
 	return digest_hex(algorithm, hex, "%s:%s:%s:%s:%s:%s", a1,
-			  params->nonce, params->nc, params->cnonce,
-			  params->qop, a2);
+			  params->v[P_NONCE], params->v[P_NC],
+			  params->v[P_CNONCE], params->v[P_QOP], a2);
 }

@@ -12,7 +12,7 @@
 #include "wsup.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
+#define __printf(f, a)	__attribute__((__format__(__printf__, f, a)))
 
 /* RFC 6455 section 4.1: 16 bytes in base64; section 4.2.2: 20 bytes */
 #define KEY_LEN		24
@@ -107,6 +107,7 @@ struct list {
 bool list_next(struct list *list, const char **item, size_t *len);
 bool list_has(const struct head *head, const char *name, const char *token,
 	      bool exact);
+bool is_alnum(char c);
 bool is_token(const char *s, size_t len);
 
 int key_make(char key[KEY_LEN + 1]);
@@ -150,6 +151,7 @@ struct server {
 	unsigned int	requests;
 	bool		keep;		/* connection stays open after this */
 	bool		upgrade;	/* 101 is being sent */
+	bool		plain;		/* good, but asks for no upgrade */
 	int		verdict;	/* status that the request deserves */
 	char		accept[ACCEPT_LEN + 1];
 	struct buf	headers;	/* from wsup_add_header() */

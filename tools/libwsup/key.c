@@ -35,11 +35,11 @@ int key_make(char key[KEY_LEN + 1])
  */
 bool key_valid(const char *key)
 {
-	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
 
-	return strlen(key) == KEY_LEN && strspn(key, chars) == KEY_LEN - 2 &&
-	       !strcmp(key + KEY_LEN - 2, "==");
+	while (is_alnum(key[n]) || key[n] == '+' || key[n] == '/')
+		n++;
+	return n == KEY_LEN - 2 && !strcmp(key + n, "==");
 }
 
 /**

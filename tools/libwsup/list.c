@@ -6,6 +6,20 @@
 #include "internal.h"
 
 /**
+ * is_alnum() - is this a letter or a digit of ASCII?
+ * @c: character
+ *
+ * isalnum() would ask the locale.
+ *
+ * Return: true or false.
+ */
+bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z');
+}
+
+/**
  * is_token() - is this a token of RFC 9110 section 5.6.2?
  * @s: characters
  * @len: how many
@@ -14,13 +28,11 @@
  */
 bool is_token(const char *s, size_t len)
 {
-	static const char chars[] =
-		"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char others[] = "!#$%&'*+-.^_`|~";
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		if (!memchr(chars, s[i], sizeof(chars) - 1))
+		if (!is_alnum(s[i]) && (!s[i] || !strchr(others, s[i])))
 			return false;
 	return len > 0;
 }

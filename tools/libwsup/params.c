@@ -5,16 +5,18 @@
 
 #include "auth.h"
 
-static const struct {
-	const char	*name;
-	size_t		offset;
-	size_t		size;
-} known[] = {
-#define PARAM(p)	{ #p, offsetof(struct params, p),		\
-			  sizeof(((struct params *)NULL)->p) }
-	PARAM(username), PARAM(realm), PARAM(nonce), PARAM(opaque),
-	PARAM(uri), PARAM(qop), PARAM(nc), PARAM(cnonce), PARAM(response),
-	PARAM(algorithm), PARAM(stale),
+static const char * const names[PARAMS] = {
+	[P_USERNAME]	= "username",
+	[P_REALM]	= "realm",
+	[P_NONCE]	= "nonce",
+	[P_OPAQUE]	= "opaque",
+	[P_URI]		= "uri",
+	[P_QOP]		= "qop",
+	[P_NC]		= "nc",
+	[P_CNONCE]	= "cnonce",
+	[P_RESPONSE]	= "response",
+	[P_ALGORITHM]	= "algorithm",
+	[P_STALE]	= "stale",
 };
 
 static size_t skip_blanks(const char *p, size_t len, size_t at)
@@ -34,7 +36,7 @@ static size_t token_length(const char *p, size_t len)
 }
 
 /* Copies a token or a quoted string, without quotes and backslashes. */
-static bool copy_value(char *to, size_t size, const char *p, size_t len)
+static bool copy_value(char to[PARAM_MAX], const char *p, size_t len)
 {
 	bool quoted = len >= 2 && *p == '"' && p[len - 1] == '"';
 	size_t i, n = 0;
@@ -42,7 +44,7 @@ static bool copy_value(char *to, size_t size, const char *p, size_t len)
 	for (i = quoted; i < len - quoted; i++) {
 		if (quoted && p[i] == '\\' && i + 1 < len - 1)
 			i++;
-		if (n + 1 == size)
+		if (n + 1 == PARAM_MAX)
 			return false;
 		to[n++] = p[i];
 	}
@@ -55,14 +57,11 @@ static void store(struct params *params, const char *name, size_t name_len,
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		if (strlen(known[i].name) != name_len ||
-		    strncasecmp(known[i].name, name, name_len))
-			continue;
-		if (!copy_value((char *)params + known[i].offset,
-				known[i].size, value, len))
+	for (i = 0; i < PARAMS; i++)
+		if (strlen(names[i]) == name_len &&
+		    !strncasecmp(names[i], name, name_len) &&
+		    !copy_value(params->v[i], value, len))
 			params->over = true;
-	}
 }
 
 /* name=value, blanks allowed around it; false: this is no parameter. */

@@ -173,6 +173,7 @@ static int judge(struct wsup_hs *hs)
 {
 	int status = judge_http(hs);
 
+	hs->server.plain = false;
 	if (status) {
 		hs->server.keep = false;
 		return status;
@@ -181,11 +182,12 @@ static int judge(struct wsup_hs *hs)
 			    &hs->server.stale);
 	if (status)
 		return refuse(hs, 401, "credentials are needed");
+	hs->server.plain = !asks_upgrade(&hs->head);
 	if (!is_method(hs, "GET"))
 		return refuse(hs, 405, "only GET is supported");
 	if (!path_served(hs))
 		return refuse(hs, 404, "nothing is served under this path");
-	if (!asks_upgrade(&hs->head))
+	if (hs->server.plain)
 		return refuse(hs, 426, "this is a WebSocket server");
 	return judge_upgrade(hs);
 }
@@ -365,7 +367,8 @@ static int on_request(struct wsup_hs *hs)
 	server->verdict = judge(hs);
 	if (server->verdict == 101 && select_subprotocol(hs))
 		return -ENOMEM;
-	if (hs->config->number[WSUP_ASK]) {
+	if (hs->config->number[WSUP_ASK] &&
+	    (server->verdict == 101 || server->plain)) {
 		server->state = SERVER_ASKED;
 		return WSUP_REQUEST;
 	}

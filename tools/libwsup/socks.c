@@ -139,7 +139,7 @@ static int on_password(struct wsup_hs *hs)
 	return send_connect(hs);
 }
 
-static int refused(struct wsup_hs *hs, unsigned int code)
+static int explain(struct wsup_hs *hs, unsigned int code)
 {
 	static const char * const why[] = {
 		[1] = "the proxy failed",
@@ -168,7 +168,7 @@ static int on_reply(struct wsup_hs *hs)
 		return client_fail(hs, -WSUP_EPROXY,
 				   "this is not a SOCKS5 proxy");
 	if (data[1])
-		return refused(hs, data[1]);
+		return explain(hs, data[1]);
 	if (data[3] == IPV4)
 		need = 4 + 4 + 2;
 	else if (data[3] == IPV6)

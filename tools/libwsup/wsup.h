@@ -218,7 +218,7 @@ void wsup_free(struct wsup_hs *hs);
 /* What wsup_step() and wsup_run() return if not negative. */
 #define WSUP_AGAIN	0	/* wait, then step again */
 #define WSUP_DONE	1	/* upgraded */
-#define WSUP_REQUEST	2	/* WSUP_ASK: decide on the request, step again */
+#define WSUP_REQUEST	2	/* WSUP_ASK: decide, then step again */
 
 /**
  * wsup_step() - go on with a handshake as far as possible without waiting
@@ -378,8 +378,10 @@ const char *wsup_error(const struct wsup_hs *hs);
 const char *wsup_strerror(int error);
 
 /*
- * After WSUP_REQUEST a server may look at the request and call one of these;
- * without any, wsup_step() goes on as it would have done without WSUP_ASK.
+ * WSUP_REQUEST comes for handshakes that will succeed, and for other requests
+ * that are well-formed and authorised; the rest is refused without asking. The
+ * server may look at the request and call some of these; without any,
+ * wsup_step() goes on as it would have done without WSUP_ASK.
  */
 
 /**

@@ -5,48 +5,57 @@
  * closes.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/ws.h>
 
-#include "wsup.h"
+#include "options.h"
+#include "run.h"
 
 #define CHUNK	65536
 
 static struct {
-	bool	bytes;		/* stdin and stdout are streams of bytes */
-	int	type;		/* of what is sent */
-	int	ping_interval;
-	bool	verbose;
-	int	fd;
+	bool		bytes;		/* stdin and stdout are streams */
+	int		type;		/* of what is sent */
+	int		ping_interval;
+	const char	*exec;
+	bool		verbose;
+	int		fd;
 } opt;
 
-static void help(void)
-{
-	puts("usage: wsup connect [OPTION...] URL\n\n"
-	     "Open a WebSocket connection to ws://HOST[:PORT][/PATH]. Each line\n"
-	     "of stdin is sent as a text message, each message received is\n"
-	     "written to stdout as a line. At the end of stdin the connection\n"
-	     "is closed; the exit code is 0 if the server then closed it too.\n\n"
-	     "  -b, --bytes              stdin and stdout are streams of bytes:\n"
-	     "                           binary messages of whatever size\n"
-	     "      --binary             send lines as binary messages\n"
-	     "      --text               send bytes as text messages\n"
-	     "  -H, --header 'NAME: VALUE'  send a header\n"
-	     "  -p, --subprotocol NAME   offer a subprotocol, best first\n"
-	     "  -o, --origin ORIGIN      send an Origin header\n"
-	     "  -P, --ping-interval MS   ping a server that is silent this long\n"
-	     "  -t, --timeout MS         for the handshake (10000)\n"
-	     "  -v, --verbose            tell how it began and ended\n"
-	     "  -h, --help               this text");
-}
+static const char help[] =
+"usage: wsup connect [OPTION...] URL\n"
+"\n"
+"Open a WebSocket connection to ws://[USER:PASSWORD@]HOST[:PORT][/PATH].\n"
+"Each line of stdin is sent as a text message, each message received is\n"
+"written to stdout as a line. At the end of stdin the connection is closed.\n"
+"The exit code is 0 if it was closed in order: code 1000, 1001 or none.\n"
+"\n"
+"  -b, --bytes              stdin and stdout are streams of bytes, sent as\n"
+"                           binary messages of whatever size\n"
+"      --binary             send lines as binary messages\n"
+"      --text               send bytes as text messages\n"
+"  -e, --exec COMMAND       instead of stdin and stdout: those of COMMAND,\n"
+"                           a line for the shell\n"
+"  -H, --header 'NAME: VALUE'  send a header\n"
+"  -p, --subprotocol NAME   offer a subprotocol, best first\n"
+"  -o, --origin ORIGIN      send an Origin header\n"
+"  -u, --user NAME:PASSWORD credentials, if the server asks for them\n"
+"  -x, --proxy URL          http:// or socks5:// proxy; '': none; without\n"
+"                           this option as ws_proxy, http_proxy, all_proxy\n"
+"                           and no_proxy in the environment tell\n"
+"  -L, --redirects N        follow so many redirects (0)\n"
+"  -P, --ping-interval MS   ping a server that is silent this long\n"
+"  -t, --timeout MS         for the handshake (10000)\n"
+"  -v, --verbose            tell how it began and ended\n"
+"  -h, --help               this text\n";
 
 /* How the connection ended, or began to. */
 static struct ws_close close_state(int fd)
@@ -86,11 +95,11 @@ static void write_all(int fd, const char *data, size_t len)
 /* Sends all of it; @more: the message goes on after it. */
 static bool send_all(const char *data, size_t len, bool more)
 {
+	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
 	ssize_t n;
 
 	do {
-		n = send(opt.fd, data, len, MSG_NOSIGNAL | (more ? MSG_MORE
-								: 0));
+		n = send(opt.fd, data, len, flags);
 		if (n < 0)
 			return false;
 		data += n;
@@ -126,7 +135,7 @@ static void *send_loop(void *arg)
 {
 	bool open = false, ok = true;
 	char data[CHUNK];
-	ssize_t n;
+	ssize_t n = 0;
 
 	while (ok && (n = read(STDIN_FILENO, data, sizeof(data))) > 0)
 		ok = opt.bytes ? send_all(data, (size_t)n, false)
@@ -178,26 +187,57 @@ static int receive_loop(void)
 	}
 }
 
-static int talk(void)
+static int finish(int err)
 {
-	struct ws_close close;
-	pthread_t thread;
-	int err;
+	struct ws_close close = close_state(opt.fd);
 
-	if (opt.type)
-		set_int(opt.fd, WS_TX_TYPE, opt.type);
-	if (opt.ping_interval)
-		set_int(opt.fd, WS_PING_INTERVAL, opt.ping_interval);
-	if (pthread_create(&thread, NULL, send_loop, NULL))
-		die("no thread");
-	err = receive_loop();
-	close = close_state(opt.fd);
 	if (err)
 		complain("%s", strerror(-err));
 	if (opt.verbose)
 		report(&close);
 	return err || (close.code != 1000 && close.code != 1001 &&
 		       close.code != 1005);
+}
+
+static int talk(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, send_loop, NULL))
+		die("no thread");
+	return finish(receive_loop());
+}
+
+/* Throws away what the command has left unread; 0 or -errno. */
+static int wait_for_close(void)
+{
+	char data[CHUNK];
+	ssize_t n;
+
+	shutdown(opt.fd, SHUT_WR);
+	do {
+		n = recv(opt.fd, data, sizeof(data), 0);
+	} while (n > 0);
+	return n ? -errno : 0;
+}
+
+static int run_command(void)
+{
+	char * const argv[] = { "sh", "-c", (char *)opt.exec, NULL };
+	int status, code;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!pid)
+		run_here(opt.fd, NULL, argv);
+	if (waitpid(pid, &status, 0) < 0)
+		die("wait: %s", strerror(errno));
+	code = finish(wait_for_close());
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return EXIT_FAILURE;
+	return code;
 }
 
 static void begin(const char *url, struct wsup_config *config)
@@ -213,67 +253,9 @@ static void begin(const char *url, struct wsup_config *config)
 		complain("connected");
 	wsup_free(hs);
 	wsup_config_free(config);
-}
-
-static void parse(int argc, char **argv, struct wsup_config *config)
-{
-	enum { TEXT = 256, BINARY };
-	static const struct option options[] = {
-		{ "bytes", no_argument, NULL, 'b' },
-		{ "binary", no_argument, NULL, BINARY },
-		{ "text", no_argument, NULL, TEXT },
-		{ "header", required_argument, NULL, 'H' },
-		{ "subprotocol", required_argument, NULL, 'p' },
-		{ "origin", required_argument, NULL, 'o' },
-		{ "ping-interval", required_argument, NULL, 'P' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{}
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "bH:p:o:P:t:vh", options,
-				NULL)) != -1) {
-		switch (c) {
-		case 'b':
-			opt.bytes = true;
-			break;
-		case TEXT:
-			opt.type = WS_OP_TEXT;
-			break;
-		case BINARY:
-			opt.type = WS_OP_BINARY;
-			break;
-		case 'H':
-			add_text(config, WSUP_HEADER, "--header", optarg);
-			break;
-		case 'p':
-			add_text(config, WSUP_SUBPROTOCOL, "--subprotocol",
-				 optarg);
-			break;
-		case 'o':
-			add_text(config, WSUP_ORIGIN, "--origin", optarg);
-			break;
-		case 'P':
-			opt.ping_interval = number("--ping-interval", optarg, 0,
-						   86400000);
-			break;
-		case 't':
-			wsup_config_set(config, WSUP_TIMEOUT,
-					number("--timeout", optarg, 1,
-					       3600000));
-			break;
-		case 'v':
-			opt.verbose = true;
-			break;
-		case 'h':
-			help();
-			exit(0);
-		default:
-			exit(EXIT_USAGE);
-		}
-	}
+	set_int(opt.fd, WS_TX_TYPE, opt.type);
+	if (opt.ping_interval)
+		set_int(opt.fd, WS_PING_INTERVAL, opt.ping_interval);
 }
 
 /**
@@ -285,14 +267,32 @@ static void parse(int argc, char **argv, struct wsup_config *config)
  */
 int cmd_connect(int argc, char **argv)
 {
+	static const struct opt options[] = {
+		{ 'b', "bytes", OPT_FLAG, .to = &opt.bytes },
+		{ 0, "binary", OPT_VALUE, WS_OP_BINARY, &opt.type },
+		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
+		{ 'e', "exec", OPT_STRING, .to = &opt.exec },
+		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
+		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
+		{ 'o', "origin", OPT_TEXT, WSUP_ORIGIN },
+		{ 'u', "user", OPT_TEXT, WSUP_USER },
+		{ 'x', "proxy", OPT_TEXT, WSUP_PROXY },
+		{ 'L', "redirects", OPT_NUMBER, WSUP_REDIRECTS_MAX },
+		{ 'P', "ping-interval", OPT_INT, .to = &opt.ping_interval,
+		  .max = DAY_MS },
+		{ 't', "timeout", OPT_NUMBER, WSUP_TIMEOUT },
+		{ 'v', "verbose", OPT_FLAG, .to = &opt.verbose },
+		{}
+	};
 	struct wsup_config *config = new_config();
 
-	parse(argc, argv, config);
+	wsup_config_set(config, WSUP_PROXY_ENV, 1);
+	parse_options(argc, argv, options, config, help);
 	if (optind + 1 != argc)
 		die_usage("exactly one URL is needed");
 	if (!opt.type)
-		opt.type = opt.bytes ? WS_OP_BINARY : WS_OP_TEXT;
+		opt.type = opt.bytes || opt.exec ? WS_OP_BINARY : WS_OP_TEXT;
 	signal(SIGPIPE, SIG_DFL);
 	begin(argv[optind], config);
-	return talk();
+	return opt.exec ? run_command() : talk();
 }

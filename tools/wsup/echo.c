@@ -1,160 +1,390 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Echoing with type and boundaries kept. A message is sent on as it arrives,
- * long ones in parts; nothing is read while the peer does not take what was
- * read before.
+ * Echoing, type and boundaries kept. Messages longer than a chunk go part by
+ * part.
+ *
+ * Memory is taken when data arrives, not before. It comes from a fixed number
+ * of chunks; who cannot send on at once moves to memory of its own size, so
+ * that slow readers do not keep the chunks from others.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <linux/ws.h>
 
 #include "serve.h"
 
-/* At most WS_TX_FRAME_MAX, so that a send takes all or nothing. */
-#define CHUNK	65536
+#define CHUNKS		256	/* a power of two */
+#define CHUNK_DATA	65536	/* WS_TX_FRAME_MAX: a batch is one send */
+#define BATCH		512
+#define GROUP		0
 
-/* So much is read before others get their turn. */
-#define TURNS	16
+#define PRIVATE		-1
 
-static struct ws_frame frame_of(struct msghdr *msg)
+/* Records as they were received, and the send that takes some of them. */
+struct chunk {
+	int		number;		/* of the memory, or PRIVATE */
+	size_t		at;		/* records before it were sent */
+	size_t		next;		/* records before it are being sent */
+	size_t		len;
+	struct msghdr	msg;
+	struct iovec	iov[BATCH];
+	union {
+		struct cmsghdr	head;
+		char		room[CMSG_SPACE(BATCH *
+						sizeof(struct ws_txrec))];
+	} control;
+	char		data[] __attribute__((aligned(8)));
+};
+
+#define CHUNK_SIZE	(sizeof(struct chunk) + CHUNK_DATA)
+#define PAYLOAD		(CHUNK_DATA - sizeof(struct ws_rec))
+
+static struct chunk *chunk_at(struct loop *loop, int number)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	return (struct chunk *)(loop->chunk_memory +
+				(size_t)number * CHUNK_SIZE);
+}
+
+static void lend(struct loop *loop, int number)
+{
+	io_uring_buf_ring_add(loop->chunks, chunk_at(loop, number)->data +
+			      sizeof(struct ws_rec), PAYLOAD,
+			      (unsigned short)number,
+			      io_uring_buf_ring_mask(CHUNKS), 0);
+	io_uring_buf_ring_advance(loop->chunks, 1);
+}
+
+/**
+ * echo_init() - give a loop its memory for echoing
+ * @loop: its ring exists
+ */
+void echo_init(struct loop *loop)
+{
+	int i, err;
+
+	if (serve.mode != &echo_mode)
+		return;
+	loop->chunk_memory = mmap(NULL, CHUNKS * CHUNK_SIZE,
+				  PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (loop->chunk_memory == MAP_FAILED)
+		die("%s", strerror(errno));
+	loop->chunks = io_uring_setup_buf_ring(&loop->ring, CHUNKS, GROUP, 0,
+					       &err);
+	if (!loop->chunks)
+		die("io_uring: %s", strerror(-err));
+	for (i = 0; i < CHUNKS; i++)
+		lend(loop, i);
+}
+
+static void on_receive(struct loop *loop, struct op *op, int res,
+		       unsigned int flags);
+static void send_next(struct loop *loop, struct conn *conn);
+
+static void receive(struct loop *loop, struct conn *conn)
+{
+	struct io_uring_sqe *sqe = loop_sqe(loop, &conn->op);
+	struct inbound *in = &conn->in;
+
+	conn->op.done = on_receive;
+	in->iov = (struct iovec) { .iov_len = PAYLOAD };
+	in->msg = (struct msghdr) {
+		.msg_iov = &in->iov,
+		.msg_iovlen = 1,
+		.msg_control = in->control,
+		.msg_controllen = sizeof(in->control),
+	};
+	io_uring_prep_recvmsg(sqe, conn->fd, &in->msg,
+			      conn->stopping ? MSG_DONTWAIT : 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = GROUP;
+}
+
+/* Memory is back: somebody may wait for it. */
+static void give_back(struct loop *loop, struct chunk *chunk)
+{
+	struct list *link;
+
+	if (chunk->number == PRIVATE) {
+		free(chunk);
+		return;
+	}
+	lend(loop, chunk->number);
+	link = list_take(&loop->starved);
+	if (link)
+		receive(loop, container_of(link, struct conn, starved));
+}
+
+static void echo_release(struct loop *loop, struct conn *conn)
+{
+	if (conn->chunk)
+		give_back(loop, conn->chunk);
+}
+
+static const struct ws_rec *record(const struct chunk *chunk, size_t at)
+{
+	return (const struct ws_rec *)(chunk->data + at);
+}
+
+static size_t after(const struct chunk *chunk, size_t at)
+{
+	size_t len = sizeof(struct ws_rec) + record(chunk, at)->len;
+
+	return at + ((len + 7) & ~(size_t)7);
+}
+
+static void set_control(struct chunk *chunk, int type, const void *data,
+			size_t len)
+{
+	struct cmsghdr *head = &chunk->control.head;
+
+	head->cmsg_len = CMSG_LEN(len);
+	head->cmsg_level = SOL_WS;
+	head->cmsg_type = type;
+	memcpy(CMSG_DATA(head), data, len);
+	chunk->msg.msg_control = head;
+	chunk->msg.msg_controllen = CMSG_SPACE(len);
+}
+
+static void add_payload(struct chunk *chunk, const struct ws_rec *rec)
+{
+	struct iovec *iov = &chunk->iov[chunk->msg.msg_iovlen++];
+
+	iov->iov_base = (void *)(rec + 1);
+	iov->iov_len = rec->len;
+}
+
+/* The type goes with the first part of a message only. */
+static int prepare_part(struct conn *conn, struct chunk *chunk)
+{
+	const struct ws_rec *rec = record(chunk, chunk->at);
+	int type = rec->opcode;
+
+	if (!conn->open)
+		set_control(chunk, WS_TX_TYPE, &type, sizeof(type));
+	add_payload(chunk, rec);
+	chunk->next = after(chunk, chunk->at);
+	return rec->flags & WS_F_MORE ? MSG_MORE : 0;
+}
+
+/* All the whole messages that follow one another. */
+static void prepare_batch(struct chunk *chunk)
+{
+	struct ws_txrec batch[BATCH];
+	const struct ws_rec *rec;
+	size_t n = 0, at;
+
+	for (at = chunk->at; at < chunk->len && n < BATCH;
+	     at = after(chunk, at)) {
+		rec = record(chunk, at);
+		if (rec->flags & WS_F_MORE)
+			break;
+		batch[n++] = (struct ws_txrec) {
+			.len = rec->len,
+			.opcode = rec->opcode,
+			.flags = WS_F_FIN,
+		};
+		add_payload(chunk, rec);
+	}
+	set_control(chunk, WS_RECORDS, batch, n * sizeof(*batch));
+	chunk->next = at;
+}
+
+/* Return: flags for the call. */
+static int prepare(struct conn *conn, struct chunk *chunk)
+{
+	bool more = record(chunk, chunk->at)->flags & WS_F_MORE;
+	bool single = after(chunk, chunk->at) >= chunk->len;
+
+	memset(&chunk->msg, 0, sizeof(chunk->msg));
+	chunk->msg.msg_iov = chunk->iov;
+	if (conn->open || more || single)
+		return prepare_part(conn, chunk);
+	prepare_batch(chunk);
+	return 0;
+}
+
+/* What is left moves out of the loop's memory. */
+static bool make_private(struct loop *loop, struct conn *conn)
+{
+	struct chunk *old = conn->chunk, *chunk;
+	size_t len = old->len - old->at;
+
+	if (old->number == PRIVATE)
+		return true;
+	chunk = malloc(sizeof(*chunk) + len);
+	if (!chunk)
+		return false;
+	chunk->number = PRIVATE;
+	chunk->at = 0;
+	chunk->len = len;
+	memcpy(chunk->data, old->data + old->at, len);
+	conn->chunk = chunk;
+	give_back(loop, old);
+	return true;
+}
+
+static void after_send(struct loop *loop, struct conn *conn)
+{
+	struct chunk *chunk = conn->chunk;
+
+	/* the last record of the send tells whether its message goes on */
+	conn->open = record(chunk, chunk->at)->flags & WS_F_MORE;
+	chunk->at = chunk->next;
+	if (chunk->at < chunk->len) {
+		send_next(loop, conn);
+		return;
+	}
+	conn->chunk = NULL;
+	give_back(loop, chunk);
+	receive(loop, conn);
+}
+
+/* All or nothing: a send is no longer than WS_TX_FRAME_MAX. */
+static void on_sent(struct loop *loop, struct op *op, int res,
+		    unsigned int flags)
+{
+	struct conn *conn = container_of(op, struct conn, op);
+
+	(void)flags;
+	if (res >= 0)
+		after_send(loop, conn);
+	else if (res == -ECANCELED && conn->stopping)
+		conn_leave(loop, conn);
+	else if (res == -EAGAIN && make_private(loop, conn))
+		send_next(loop, conn);
+	else
+		conn_close(loop, conn);
+}
+
+/* From the loop's memory only what is taken at once. */
+static void send_next(struct loop *loop, struct conn *conn)
+{
+	struct chunk *chunk = conn->chunk;
+	int flags = MSG_NOSIGNAL | prepare(conn, chunk);
+
+	if (chunk->number != PRIVATE)
+		flags |= MSG_DONTWAIT;
+	conn->op.done = on_sent;
+	io_uring_prep_sendmsg(loop_sqe(loop, &conn->op), conn->fd, &chunk->msg,
+			      (unsigned int)flags);
+}
+
+/* What came, as the record that it is in this chunk. */
+static void received(struct loop *loop, struct conn *conn, int number, int len)
+{
+	struct chunk *chunk = chunk_at(loop, number);
+	struct ws_rec *rec = (struct ws_rec *)chunk->data;
+	struct cmsghdr *c = CMSG_FIRSTHDR(&conn->in.msg);
 	struct ws_frame frame = {};
 
 	if (c && c->cmsg_level == SOL_WS && c->cmsg_type == WS_FRAME)
 		memcpy(&frame, CMSG_DATA(c), sizeof(frame));
-	return frame;
-}
-
-/* Return: 1 there is something to echo, 0 the end, -errno. */
-static int receive(int fd, struct echo *echo)
-{
-	union {
-		struct cmsghdr	head;
-		char		room[CMSG_SPACE(sizeof(struct ws_frame))];
-	} control;
-	struct iovec iov = { .iov_base = echo->data, .iov_len = CHUNK };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+	*rec = (struct ws_rec) {
+		.len = (__u32)len,
+		.opcode = frame.opcode,
+		.flags = conn->in.msg.msg_flags & MSG_EOR ? 0 : WS_F_MORE,
 	};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
-
-	if (n < 0)
-		return -errno;
-	echo->more = !(msg.msg_flags & MSG_EOR);
-	if (!n && echo->more)
-		return 0;
-	echo->len = (size_t)n;
-	echo->type = frame_of(&msg).opcode;
-	return 1;
+	chunk->number = number;
+	chunk->at = 0;
+	chunk->len = sizeof(*rec) + (size_t)len;
+	conn->chunk = chunk;
+	send_next(loop, conn);
 }
 
-/* The type goes with a message's first part; later parts have none. */
-static ssize_t send_part(int fd, const struct echo *echo)
+static void on_receive(struct loop *loop, struct op *op, int res,
+		       unsigned int flags)
 {
-	union {
-		struct cmsghdr	head;
-		char		room[CMSG_SPACE(sizeof(int))];
-	} control = {
-		.head = {
-			.cmsg_len = CMSG_LEN(sizeof(int)),
-			.cmsg_level = SOL_WS,
-			.cmsg_type = WS_TX_TYPE,
-		},
-	};
-	struct iovec iov = { .iov_base = echo->data, .iov_len = echo->len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int type = echo->type;
+	struct conn *conn = container_of(op, struct conn, op);
 
-	if (!echo->open) {
-		memcpy(CMSG_DATA(&control.head), &type, sizeof(type));
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-	}
-	return sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL |
-				 (echo->more ? MSG_MORE : 0));
-}
-
-/* Return: 1 all is sent, 0 not yet, -errno. */
-static int flush(int fd, struct echo *echo)
-{
-	ssize_t n;
-
-	do {
-		n = send_part(fd, echo);
-		if (n < 0)
-			return errno == EAGAIN ? 0 : -errno;
-		echo->len -= (size_t)n;
-		echo->open = echo->more || echo->len;
-		memmove(echo->data, echo->data + n, echo->len);
-	} while (echo->len);
-	return 1;
-}
-
-/* Return: events to wait for; 0: this connection is at its end. */
-static short turn(int fd, struct echo *echo)
-{
-	int ret, i;
-
-	for (i = 0; i < TURNS; i++) {
-		ret = receive(fd, echo);
-		if (ret <= 0)
-			return ret == -EAGAIN ? POLLIN : 0;
-		ret = flush(fd, echo);
-		if (ret <= 0)
-			return ret ? 0 : POLLOUT;
-	}
-	return POLLIN;
-}
-
-/* Keeps what could not be sent, and nothing else. */
-static void keep(struct echo *echo, char *shared, short events)
-{
-	echo->data = NULL;
-	if (events != POLLOUT)
+	if (res > 0 || (!res && conn->in.msg.msg_flags & MSG_EOR)) {
+		received(loop, conn, (int)(flags >> IORING_CQE_BUFFER_SHIFT),
+			 res);
 		return;
-	echo->data = malloc(echo->len ? echo->len : 1);
-	if (echo->data)
-		memcpy(echo->data, shared, echo->len);
-}
-
-/**
- * echo_step() - echo until there is something to wait for
- * @fd: attached socket
- * @echo: zeroed at first
- *
- * Return: POLLIN or POLLOUT, to be called again then; 0 at the end.
- */
-short echo_step(int fd, struct echo *echo)
-{
-	static _Thread_local char shared[CHUNK];
-	short events;
-	int ret;
-
-	if (echo->data) {
-		ret = flush(fd, echo);
-		if (ret <= 0)
-			return ret ? 0 : POLLOUT;
-		free(echo->data);
 	}
-	echo->data = shared;
-	events = turn(fd, echo);
-	keep(echo, shared, events);
-	return events == POLLOUT && !echo->data ? 0 : events;
+	if (flags & IORING_CQE_F_BUFFER)
+		lend(loop, (int)(flags >> IORING_CQE_BUFFER_SHIFT));
+	if (res == -ENOBUFS)
+		list_add(&loop->starved, &conn->starved);
+	else if (res == -ECANCELED && conn->stopping)
+		receive(loop, conn);	/* what is there, and no more */
+	else if (res == -EAGAIN)
+		conn_leave(loop, conn);
+	else
+		conn_close(loop, conn);
 }
 
-/**
- * echo_free() - free what was kept
- * @echo: of a connection that ends
- */
-void echo_free(struct echo *echo)
+static void echo_begin(struct loop *loop, struct conn *conn,
+		       const struct wsup_hs *hs)
 {
-	free(echo->data);
+	(void)hs;
+	receive(loop, conn);
 }
+
+/*
+ * A read ends, a second one then takes what is there. A send goes on unless
+ * there is somebody to go on with it.
+ */
+static void echo_stop(struct loop *loop, struct conn *conn)
+{
+	if (!list_empty(&conn->starved))
+		return;
+	if (!conn->chunk || serve_stop == STOP_HANDOVER)
+		loop_cancel(loop, &conn->op);
+}
+
+struct echo_state {
+	uint32_t	open;
+	uint32_t	len;		/* of the records that follow */
+};
+
+static void echo_pack(struct conn *conn, struct packet *packet)
+{
+	struct chunk *chunk = conn->chunk;
+	struct echo_state state = {
+		.open = conn->open,
+		.len = chunk ? (uint32_t)(chunk->len - chunk->at) : 0,
+	};
+
+	packet_add(packet, &state, sizeof(state));
+	if (chunk)
+		packet_add(packet, chunk->data + chunk->at, state.len);
+}
+
+static int echo_unpack(struct loop *loop, struct conn *conn,
+		       const struct packet *packet)
+{
+	struct echo_state state;
+
+	if (packet->len < sizeof(state))
+		return -EINVAL;
+	memcpy(&state, packet->data, sizeof(state));
+	if (packet->len != sizeof(state) + state.len)
+		return -EINVAL;
+	conn->open = state.open;
+	if (!state.len) {
+		echo_begin(loop, conn, NULL);
+		return 0;
+	}
+	conn->chunk = malloc(sizeof(*conn->chunk) + state.len);
+	if (!conn->chunk)
+		return -ENOMEM;
+	conn->chunk->number = PRIVATE;
+	conn->chunk->at = 0;
+	conn->chunk->len = state.len;
+	memcpy(conn->chunk->data, packet->data + sizeof(state), state.len);
+	send_next(loop, conn);
+	return 0;
+}
+
+const struct mode echo_mode = {
+	.begin = echo_begin,
+	.stop = echo_stop,
+	.release = echo_release,
+	.pack = echo_pack,
+	.unpack = echo_unpack,
+};

@@ -9,12 +9,16 @@
 static const struct command commands[] = {
 	{ "connect", cmd_connect, "talk to a server through stdin and stdout" },
 	{ "serve", cmd_serve, "be a server" },
+	{ "accept", cmd_accept, "run a program on a socket that was accepted" },
+	{ "attach", cmd_attach, "the same after its handshake" },
 	{ "stat", cmd_stat, "show the kernel's counters" },
+	{ "info", cmd_info, "show the state of connections" },
+	{ "doctor", cmd_doctor, "tell what works here, and what to do" },
 };
 
 const char *command_name;
 
-static void help(FILE *to)
+static void print_help(FILE *to)
 {
 	const struct command *c;
 
@@ -44,11 +48,11 @@ int main(int argc, char **argv)
 	const struct command *c;
 
 	if (argc < 2) {
-		help(stderr);
+		print_help(stderr);
 		return EXIT_USAGE;
 	}
 	if (is(argv[1], "-h", "--help") || !strcmp(argv[1], "help")) {
-		help(stdout);
+		print_help(stdout);
 		return 0;
 	}
 	if (is(argv[1], "-V", "--version")) {

@@ -1,260 +1,163 @@
 // SPDX-License-Identifier: GPL-2.0
 /* wsup serve: servers, without writing one. */
 #include <errno.h>
-#include <getopt.h>
-#include <netdb.h>
+#include <limits.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/ws.h>
 
+#include "options.h"
 #include "serve.h"
 
-/* Time limits of handshakes are looked after so often. */
-#define TICK_MS		250
-#define EVENTS		256
+static const char help[] =
+"usage: wsup serve MODE [OPTION...] [[ADDRESS:]PORT]\n"
+"\n"
+"Serve WebSocket connections at an address, 127.0.0.1 by default; port 0 is\n"
+"any that is free. 'listening on ADDRESS:PORT' is printed when connections\n"
+"are accepted. Sockets of systemd are taken if there are any.\n"
+"\n"
+"What to do with connections, the MODE:\n"
+"  -e, --echo               send each message back\n"
+"      --exec COMMAND       run a line for the shell, with payload on its\n"
+"                           stdin and stdout, the request in its environment\n"
+"      --to HOST:PORT       relay to a TCP server\n"
+"\n"
+"Who may connect:\n"
+"      --auth NAME:PASSWORD demand credentials; may be repeated\n"
+"      --auth-file FILE     with a line NAME:PASSWORD for each\n"
+"      --realm TEXT         what for (websocket)\n"
+"  -o, --origin ORIGIN      allow pages of this origin, beside those of the\n"
+"                           same host; '*': of any\n"
+"  -p, --subprotocol NAME   accept a subprotocol, best first\n"
+"      --path PATH          serve connections under this path, not all\n"
+"\n"
+"Other options:\n"
+"  -s, --static DIRECTORY   serve files, to requests for no connection\n"
+"  -H, --header 'NAME: VALUE'  send a header with every answer\n"
+"      --text               send text messages (--exec, --to)\n"
+"  -P, --ping-interval MS   ping clients that are silent this long\n"
+"      --ping-timeout MS    give up those that do not answer\n"
+"  -t, --timeout MS         for the handshake (10000)\n"
+"  -n, --connections N      at most N at a time; for --exec processes\n"
+"  -j, --threads N          loops (one for each processor; --exec: 1)\n"
+"      --drain MS           after SIGTERM: time to answer what came (5000)\n"
+"      --control PATH       where a successor finds this server\n"
+"      --takeover           be the successor: take sockets and connections\n"
+"                           of the server at --control\n"
+"  -v, --verbose            tell about failed handshakes\n"
+"  -h, --help               this text\n";
 
-/* A connection: first a handshake, which is freed, then an echo. */
-struct conn {
-	int		fd;
-	short		events;
-	struct wsup_hs	*hs;
-	struct echo	echo;
-	struct conn	*prev;		/* among the handshakes */
-	struct conn	*next;
-};
+struct serve_options serve = { .drain = 5000 };
 
-static struct serve_options opt;
-static int epoll_fd;
-static int listener;
+static struct loop *loops;
+static const char *control;
+static bool takeover;
 static int signals;
-static struct conn *handshakes;
+static struct signalfd_siginfo signal_info;
+static struct op signal_op;
+static struct op drain_op;
 
-static void help(void)
+/**
+ * loop_give() - give a connection of the predecessor to a loop
+ * @number: of the loop
+ * @packet: what was told about it
+ */
+void loop_give(unsigned int number, struct packet *packet)
 {
-	puts("usage: wsup serve --echo [OPTION...] [ADDRESS:]PORT\n\n"
-	     "Serve WebSocket connections at an address, 127.0.0.1 by default;\n"
-	     "port 0 is any that is free. 'listening on ADDRESS:PORT' is\n"
-	     "printed to stdout when connections are accepted.\n\n"
-	     "  -e, --echo               send each message back\n"
-	     "  -p, --subprotocol NAME   accept a subprotocol, best first\n"
-	     "  -o, --origin ORIGIN      allow pages of this origin, beside those\n"
-	     "                           of the same host; '*': of any\n"
-	     "      --path PATH          serve this path, not all\n"
-	     "  -P, --ping-interval MS   ping clients that are silent this long\n"
-	     "      --ping-timeout MS    give up those that do not answer\n"
-	     "  -t, --timeout MS         for the handshake (10000)\n"
-	     "  -v, --verbose            tell about failed handshakes\n"
-	     "  -h, --help               this text");
+	struct loop *loop = &loops[number];
+
+	pthread_mutex_lock(&loop->lock);
+	list_add(&loop->inbox, &packet->list);
+	pthread_mutex_unlock(&loop->lock);
+	loop_wake(loop);
 }
 
-static uint32_t epoll_events(short events)
+/**
+ * serve_begin_stop() - let all loops end
+ * @how: STOP_DRAIN or STOP_HANDOVER
+ */
+void serve_begin_stop(enum stop how)
 {
-	return (events & POLLIN ? EPOLLIN : 0) |
-	       (events & POLLOUT ? EPOLLOUT : 0);
+	int i;
+
+	__atomic_store_n(&serve_stop, how, __ATOMIC_RELEASE);
+	for (i = 0; i < serve.threads; i++)
+		loop_wake(&loops[i]);
 }
 
-static void watch(int op, int fd, short events, void *data)
+/* What is still open then is closed by the kernel, with code 1001. */
+static void on_drained(struct loop *loop, struct op *op, int res,
+		       unsigned int flags)
 {
-	struct epoll_event event = {
-		.events = epoll_events(events),
-		.data.ptr = data,
-	};
-
-	if (epoll_ctl(epoll_fd, op, fd, &event))
-		die("epoll: %s", strerror(errno));
+	(void)loop;
+	(void)op;
+	(void)res;
+	(void)flags;
+	exit(EXIT_SUCCESS);
 }
 
-static void link_handshake(struct conn *conn)
+static void wait_for_signal(struct loop *loop)
 {
-	conn->next = handshakes;
-	if (handshakes)
-		handshakes->prev = conn;
-	handshakes = conn;
+	io_uring_prep_read(loop_sqe(loop, &signal_op), signals, &signal_info,
+			   sizeof(signal_info), 0);
 }
 
-static void unlink_handshake(struct conn *conn)
+static void on_signal(struct loop *loop, struct op *op, int res,
+		      unsigned int flags)
 {
-	if (conn->prev)
-		conn->prev->next = conn->next;
-	else
-		handshakes = conn->next;
-	if (conn->next)
-		conn->next->prev = conn->prev;
-	wsup_free(conn->hs);
-	conn->hs = NULL;
-}
+	static struct __kernel_timespec limit;
 
-static void conn_close(struct conn *conn)
-{
-	if (conn->hs)
-		unlink_handshake(conn);
-	close(conn->fd);
-	echo_free(&conn->echo);
-	free(conn);
-}
-
-/* Return: events to wait for, 0 to close. */
-static short begin(struct conn *conn)
-{
-	unlink_handshake(conn);
-	if (opt.ping_interval)
-		set_int(conn->fd, WS_PING_INTERVAL, opt.ping_interval);
-	if (opt.ping_timeout)
-		set_int(conn->fd, WS_PING_TIMEOUT, opt.ping_timeout);
-	return echo_step(conn->fd, &conn->echo);
-}
-
-static short step_handshake(struct conn *conn)
-{
-	int ret = wsup_step(conn->hs);
-
-	if (ret == WSUP_AGAIN)
-		return wsup_events(conn->hs);
-	if (ret == WSUP_DONE)
-		return begin(conn);
-	if (opt.verbose)
-		complain("%s", wsup_error(conn->hs));
-	return 0;
-}
-
-static void conn_step(struct conn *conn)
-{
-	short events = conn->hs ? step_handshake(conn)
-				: echo_step(conn->fd, &conn->echo);
-
-	if (!events) {
-		conn_close(conn);
+	(void)op;
+	(void)res;
+	(void)flags;
+	if (serve_stop == STOP_DRAIN)
+		exit(EXIT_SUCCESS);
+	wait_for_signal(loop);
+	if (serve_stop)
 		return;
-	}
-	if (events != conn->events)
-		watch(EPOLL_CTL_MOD, conn->fd, events, conn);
-	conn->events = events;
+	notify("STOPPING=1");
+	limit.tv_sec = serve.drain / 1000;
+	limit.tv_nsec = serve.drain % 1000 * 1000000L;
+	io_uring_prep_timeout(loop_sqe(loop, &drain_op), &limit, 0, 0);
+	serve_begin_stop(STOP_DRAIN);
 }
 
-static void conn_open(int fd)
+/**
+ * serve_setup() - let the first loop look after the server as a whole
+ * @loop: the first one; its ring exists
+ */
+void serve_setup(struct loop *loop)
 {
-	struct conn *conn = calloc(1, sizeof(*conn));
-	int one = 1;
-
-	if (!conn || wsup_accept_new(&conn->hs, fd, opt.config)) {
-		complain("%s", wsup_strerror(-ENOMEM));
-		free(conn);
-		close(fd);
-		return;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	conn->fd = fd;
-	conn->events = POLLIN;
-	link_handshake(conn);
-	watch(EPOLL_CTL_ADD, fd, POLLIN, conn);
+	signal_op.done = on_signal;
+	drain_op.done = on_drained;
+	wait_for_signal(loop);
+	if (takeover)
+		takeover_continue(loop);
+	if (control)
+		takeover_listen(loop, control);
+	notify("READY=1\nMAINPID=%d", getpid());
 }
 
-static void accept_all(void)
-{
-	int fd;
-
-	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC |
-						   SOCK_NONBLOCK)) >= 0)
-		conn_open(fd);
-	if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-		complain("accept: %s", strerror(errno));
-}
-
-static void tick(void)
-{
-	struct conn *conn, *next;
-
-	for (conn = handshakes; conn; conn = next) {
-		next = conn->next;
-		if (!wsup_timeout(conn->hs))
-			conn_step(conn);
-	}
-}
-
-static long now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static void handle(void *what)
-{
-	if (what == &listener)
-		accept_all();
-	else
-		conn_step(what);
-}
-
-/* Until SIGTERM or SIGINT; the kernel then closes what is open, with 1001. */
-static void loop(void)
-{
-	struct epoll_event events[EVENTS];
-	long next_tick = now();
-	int i, n;
-
-	for (;;) {
-		n = epoll_wait(epoll_fd, events, EVENTS,
-			       handshakes ? TICK_MS : -1);
-		if (n < 0 && errno != EINTR)
-			die("epoll: %s", strerror(errno));
-		for (i = 0; i < n; i++) {
-			if (events[i].data.ptr == &signals)
-				return;
-			handle(events[i].data.ptr);
-		}
-		if (now() >= next_tick) {
-			tick();
-			next_tick = now() + TICK_MS;
-		}
-	}
-}
-
-static void listen_at(const char *address)
-{
-	struct addrinfo *ai = parse_address(address);
-	char text[80];
-	int one = 1;
-
-	listener = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC |
-					 SOCK_NONBLOCK, 0);
-	if (listener < 0)
-		die("socket: %s", strerror(errno));
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, ai->ai_addr, ai->ai_addrlen) ||
-	    listen(listener, SOMAXCONN))
-		die("%s: %s", address, strerror(errno));
-	freeaddrinfo(ai);
-	watch(EPOLL_CTL_ADD, listener, POLLIN, &listener);
-	print_address(listener, text, sizeof(text));
-	printf("listening on %s\n", text);
-	fflush(stdout);
-}
-
-static void watch_signals(void)
+static void block_signals(void)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0)
 		die("signalfd: %s", strerror(errno));
-	watch(EPOLL_CTL_ADD, signals, POLLIN, &signals);
 }
 
 /* A socket that was never connected tells: no ws_ulp, or merely ENOTCONN. */
@@ -268,63 +171,164 @@ static void check_kernel(void)
 	close(fd);
 }
 
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void add_users(const char *name, const char *path)
+{
+	FILE *from = fopen(path, "re");
+	size_t size = 0;
+	char *line = NULL;
+	ssize_t n;
+
+	if (!from)
+		die("%s: %s: %s", name, path, strerror(errno));
+	while ((n = getline(&line, &size, from)) > 0) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (*line && *line != '#')
+			add_text(serve.config, WSUP_USER, name, line);
+	}
+	free(line);
+	fclose(from);
+}
+
+static void *run_thread(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+/* Each loop has its share of the listeners, and at least one. */
+static void start_loops(const int *listeners, int n)
+{
+	int i, first, share;
+
+	loops = calloc((size_t)serve.threads, sizeof(*loops));
+	if (!loops)
+		die("%s", strerror(ENOMEM));
+	for (i = 0; i < serve.threads; i++) {
+		first = i * n / serve.threads;
+		share = (i + 1) * n / serve.threads - first;
+		loop_init(&loops[i], (unsigned int)i, listeners + first,
+			  share ? (size_t)share : 1);
+	}
+	for (i = 1; i < serve.threads; i++)
+		if (pthread_create(&loops[i].thread, NULL, run_thread,
+				   &loops[i]))
+			die("no thread");
+}
+
+static void print_listeners(const int *listeners, int n)
+{
+	char text[80], last[80] = "";
+	int i;
+
+	for (i = 0; i < n; i++) {
+		print_address(listeners[i], text, sizeof(text));
+		if (strcmp(text, last))
+			printf("listening on %s\n", text);
+		strcpy(last, text);
+	}
+	fflush(stdout);
+}
+
+static void run(const char *address)
+{
+	int *listeners, n, i;
+
+	if (takeover)
+		n = (int)takeover_begin(control, &listeners);
+	else
+		n = sockets_open(address, serve.threads, &listeners);
+	if (!n)
+		die("there is nothing to listen at");
+	start_loops(listeners, n);
+	print_listeners(listeners, n);
+	loop_run(&loops[0]);
+	for (i = 1; i < serve.threads; i++)
+		pthread_join(loops[i].thread, NULL);
+}
+
+static void choose_mode(void)
+{
+	bool echo = serve.mode;
+
+	if (echo + !!serve.to + !!serve.exec != 1)
+		die_usage("what to serve? --echo, --exec or --to");
+	if (serve.to) {
+		serve.mode = &relay_mode;
+		relay_resolve(serve.to);
+	} else if (serve.exec) {
+		serve.mode = &exec_mode;
+	}
+}
+
+static void choose_threads(void)
+{
+	cpu_set_t set;
+
+	if (serve.threads)
+		return;
+	serve.threads = 1;
+	if (!serve.exec && !sched_getaffinity(0, sizeof(set), &set))
+		serve.threads = CPU_COUNT(&set);
+}
+
+static void set_echo(const char *name, const char *value)
+{
+	(void)name;
+	(void)value;
+	serve.mode = &echo_mode;
+}
+
 static void parse(int argc, char **argv)
 {
-	enum { PING_TIMEOUT = 256, PATH };
-	static const struct option options[] = {
-		{ "echo", no_argument, NULL, 'e' },
-		{ "subprotocol", required_argument, NULL, 'p' },
-		{ "origin", required_argument, NULL, 'o' },
-		{ "path", required_argument, NULL, PATH },
-		{ "ping-interval", required_argument, NULL, 'P' },
-		{ "ping-timeout", required_argument, NULL, PING_TIMEOUT },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
+	static const struct opt options[] = {
+		{ 'e', "echo", OPT_CALL, .call = set_echo },
+		{ 0, "exec", OPT_STRING, .to = &serve.exec },
+		{ 0, "to", OPT_STRING, .to = &serve.to },
+		{ 0, "auth", OPT_TEXT, WSUP_USER },
+		{ 0, "auth-file", OPT_CALL, 1, .call = add_users },
+		{ 0, "realm", OPT_TEXT, WSUP_REALM },
+		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
+		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
+		{ 0, "path", OPT_TEXT, WSUP_PATH },
+		{ 's', "static", OPT_STRING, .to = &serve.directory },
+		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
+		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &serve.text },
+		{ 'P', "ping-interval", OPT_INT, .to = &serve.ping_interval,
+		  .max = DAY_MS },
+		{ 0, "ping-timeout", OPT_INT, .to = &serve.ping_timeout,
+		  .max = DAY_MS },
+		{ 't', "timeout", OPT_NUMBER, WSUP_TIMEOUT },
+		{ 'n', "connections", OPT_INT, .to = &serve.connections,
+		  .min = 1, .max = INT_MAX },
+		{ 'j', "threads", OPT_INT, .to = &serve.threads, .min = 1,
+		  .max = 1024 },
+		{ 0, "drain", OPT_INT, .to = &serve.drain, .max = DAY_MS },
+		{ 0, "control", OPT_STRING, .to = &control },
+		{ 0, "takeover", OPT_FLAG, .to = &takeover },
+		{ 'v', "verbose", OPT_FLAG, .to = &serve.verbose },
 		{}
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "ep:o:P:t:vh", options,
-				NULL)) != -1) {
-		switch (c) {
-		case 'e':
-			opt.echo = true;
-			break;
-		case 'p':
-			add_text(opt.config, WSUP_SUBPROTOCOL, "--subprotocol",
-				 optarg);
-			break;
-		case 'o':
-			add_text(opt.config, WSUP_ALLOW_ORIGIN, "--origin",
-				 optarg);
-			break;
-		case PATH:
-			add_text(opt.config, WSUP_PATH, "--path", optarg);
-			break;
-		case 'P':
-			opt.ping_interval = number("--ping-interval", optarg, 0,
-						   86400000);
-			break;
-		case PING_TIMEOUT:
-			opt.ping_timeout = number("--ping-timeout", optarg, 0,
-						  86400000);
-			break;
-		case 't':
-			wsup_config_set(opt.config, WSUP_TIMEOUT,
-					number("--timeout", optarg, 1,
-					       3600000));
-			break;
-		case 'v':
-			opt.verbose = true;
-			break;
-		case 'h':
-			help();
-			exit(0);
-		default:
-			exit(EXIT_USAGE);
-		}
-	}
+	parse_options(argc, argv, options, serve.config, help);
+	if (optind + 1 < argc)
+		die_usage("one address is enough");
+	if (takeover && !control)
+		die_usage("--takeover: of whom? --control tells");
+	choose_mode();
+	choose_threads();
+	if (serve.connections)
+		serve.connections = (serve.connections + serve.threads - 1) /
+				    serve.threads;
 }
 
 /**
@@ -336,18 +340,13 @@ static void parse(int argc, char **argv)
  */
 int cmd_serve(int argc, char **argv)
 {
-	opt.config = new_config();
+	serve.config = new_config();
 	parse(argc, argv);
-	if (optind + 1 != argc)
-		die_usage("exactly one address is needed");
-	if (!opt.echo)
-		die_usage("what to serve? --echo");
+	if (serve.directory)
+		files_open(serve.directory);
 	check_kernel();
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll_fd < 0)
-		die("epoll: %s", strerror(errno));
-	watch_signals();
-	listen_at(argv[optind]);
-	loop();
-	return 0;
+	raise_limit();
+	block_signals();
+	run(optind < argc ? argv[optind] : NULL);
+	return EXIT_SUCCESS;
 }

@@ -3,31 +3,193 @@
 #ifndef _WSUP_SERVE_H
 #define _WSUP_SERVE_H
 
+#include <liburing.h>
+#include <pthread.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
+#include <linux/ws.h>
+
+#include "list.h"
 #include "wsup.h"
+
+struct chunk;
+struct conn;
+struct loop;
+struct packet;
+struct relay;
+
+/* Something that a loop waits for. */
+struct op {
+	void	(*done)(struct loop *loop, struct op *op, int res,
+			unsigned int flags);
+};
+
+/**
+ * struct mode - what becomes of connections after their handshake
+ * @begin: @hs is the handshake, NULL if a predecessor did it
+ * @stop: finish what is pending, then conn_leave(); called once
+ * @release: free what belongs to the mode, before fd is closed
+ * @pack: what a successor has to know; NULL: nothing can be handed over
+ * @unpack: the reverse, and go on; 0 or -errno
+ */
+struct mode {
+	void	(*begin)(struct loop *loop, struct conn *conn,
+			 const struct wsup_hs *hs);
+	void	(*stop)(struct loop *loop, struct conn *conn);
+	void	(*release)(struct loop *loop, struct conn *conn);
+	void	(*pack)(struct conn *conn, struct packet *packet);
+	int	(*unpack)(struct loop *loop, struct conn *conn,
+			  const struct packet *packet);
+};
+
+extern const struct mode echo_mode;
+extern const struct mode relay_mode;
+extern const struct mode exec_mode;
 
 struct serve_options {
 	struct wsup_config *config;
-	bool	echo;
-	bool	verbose;
-	int	ping_interval;		/* ms, 0 = off */
-	int	ping_timeout;		/* ms, 0 = off */
+	const struct mode *mode;
+	const char	*to;
+	const char	*exec;
+	const char	*directory;
+	int		text;		/* WS_TX_TYPE of what is not echoed */
+	int		threads;
+	int		connections;	/* at most, in a loop; 0: any */
+	int		ping_interval;	/* ms, 0 = off */
+	int		ping_timeout;
+	int		drain;
+	bool		verbose;
+};
+
+extern struct serve_options serve;
+
+/* echo: what a read tells beside the payload */
+struct inbound {
+	struct msghdr	msg;
+	struct iovec	iov;
+	char		control[CMSG_SPACE(sizeof(struct ws_frame))]
+			__attribute__((__aligned__(8)));
 };
 
 /*
- * What an echoing connection has not sent yet: part of a message, kept only
- * while the peer does not read.
+ * A connection waits for one thing at a time, through @op; a relayed one for
+ * several, through operations of its own.
  */
-struct echo {
-	char		*data;
-	size_t		len;
-	bool		more;		/* the message goes on after @data */
-	bool		open;		/* a part of it was sent already */
-	unsigned char	type;
+struct conn {
+	struct op	op;
+	struct list	list;		/* handshakes or connections of a loop */
+	int		fd;
+	bool		stopping;
+	struct wsup_hs	*hs;
+	struct list	starved;	/* echo: waits for memory */
+	union {
+		struct chunk	*chunk;	/* echo: what is being sent */
+		struct relay	*relay;
+	};
+	bool		open;		/* echo: a message, sent in part */
+	struct inbound	in;
 };
 
-short echo_step(int fd, struct echo *echo);
-void echo_free(struct echo *echo);
+struct listener {
+	struct op	op;
+	int		fd;
+	bool		armed;
+};
+
+/* One for each thread. */
+struct loop {
+	struct io_uring	ring;
+	pthread_t	thread;
+	unsigned int	number;
+	struct op	ignore;
+	struct op	tick;
+	bool		ticking;
+	struct op	wake;
+	int		wake_fd;
+	uint64_t	wakes;
+	bool		stopping;
+	struct listener	*listeners;
+	size_t		nr_listeners;
+	struct list	handshakes;
+	struct list	conns;
+	int		nr_conns;	/* on both lists */
+	pthread_mutex_t	lock;		/* of the next one */
+	struct list	inbox;		/* of packets for this loop */
+	struct io_uring_buf_ring *chunks;
+	char		*chunk_memory;
+	struct list	starved;
+	struct list	pipes;		/* relay: not in use */
+	struct list	closing;	/* relay: for a limited time */
+};
+
+/* How the server ends. */
+enum stop {
+	STOP_NO,
+	STOP_DRAIN,		/* SIGTERM */
+	STOP_HANDOVER,		/* a successor takes all of it */
+};
+
+extern enum stop serve_stop;
+
+struct io_uring_sqe *loop_sqe(struct loop *loop, struct op *op);
+void loop_poll(struct loop *loop, struct op *op, int fd, short events);
+void loop_cancel(struct loop *loop, struct op *op);
+void loop_init(struct loop *loop, unsigned int number, const int *listeners,
+	       size_t nr_listeners);
+void loop_run(struct loop *loop);
+void loop_wake(struct loop *loop);
+void loop_want_tick(struct loop *loop);
+long now_ms(void);
+
+struct conn *conn_new(struct loop *loop, int fd);
+void conn_close(struct loop *loop, struct conn *conn);
+void conn_fail(struct loop *loop, struct conn *conn, int code,
+	       const char *reason);
+void conn_leave(struct loop *loop, struct conn *conn);
+
+void echo_init(struct loop *loop);
+void relay_init(struct loop *loop);
+void relay_tick(struct loop *loop);
+void relay_resolve(const char *to);
+
+void files_open(const char *directory);
+void files_answer(struct wsup_hs *hs);
+
+/* Beside fd: the other end of a relay, and up to two pipes. */
+#define PACKET_FDS	6
+#define PACKET_DATA	0x20000
+
+enum packet_kind {
+	PACKET_LISTENER = 1,
+	PACKET_CONN,
+	PACKET_READY,		/* that were all the listeners */
+};
+
+/* What one server tells the next; one datagram. */
+struct packet {
+	struct list	list;
+	uint32_t	kind;
+	uint32_t	len;
+	uint32_t	nr_fds;
+	int		fds[PACKET_FDS];
+	char		data[];
+};
+
+struct packet *packet_new(enum packet_kind kind, int fd);
+void packet_add(struct packet *packet, const void *data, size_t len);
+
+void takeover_listen(struct loop *loop, const char *path);
+size_t takeover_begin(const char *path, int **listeners);
+void takeover_continue(struct loop *loop);
+void takeover_give(struct loop *loop, struct conn *conn);
+void takeover_give_listeners(struct loop *loop);
+
+void serve_setup(struct loop *loop);
+void serve_begin_stop(enum stop how);
+void loop_give(unsigned int number, struct packet *packet);
+
+int sockets_open(const char *address, int count, int **listeners);
+void notify(const char *fmt, ...) __printf(1, 2);
 
 #endif /* _WSUP_SERVE_H */

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /* wsup stat: the counters of this network namespace. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "wsup.h"
+#include "options.h"
 
 #define PATH	"/proc/net/ws_stat"
 
-static void help(void)
-{
-	puts("usage: wsup stat [-a] [NAME...]\n\n"
-	     "Show the counters of ws_ulp in this network namespace: those\n"
-	     "named, else those that are not 0.\n\n"
-	     "  -a, --all   those that are 0 as well\n"
-	     "  -h, --help  this text");
-}
+static const char help[] =
+"usage: wsup stat [-a] [NAME...]\n"
+"\n"
+"Show the counters of ws_ulp in this network namespace: those named, else\n"
+"those that are not 0.\n"
+"\n"
+"  -a, --all   those that are 0 as well\n"
+"  -h, --help  this text\n";
 
 static bool named(const char *name, int argc, char **argv)
 {
@@ -48,27 +48,14 @@ static void show(FILE *from, bool all, int argc, char **argv)
  */
 int cmd_stat(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "all", no_argument, NULL, 'a' },
-		{ "help", no_argument, NULL, 'h' },
+	bool all = false;
+	const struct opt options[] = {
+		{ 'a', "all", OPT_FLAG, .to = &all },
 		{}
 	};
-	bool all = false;
 	FILE *from;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "ah", options, NULL)) != -1) {
-		switch (c) {
-		case 'a':
-			all = true;
-			break;
-		case 'h':
-			help();
-			return 0;
-		default:
-			return EXIT_USAGE;
-		}
-	}
+	parse_options(argc, argv, options, NULL, help);
 	from = fopen(PATH, "re");
 	if (!from && errno == ENOENT)
 		die("%s", wsup_attach_strerror(-ENOENT));

@@ -64,7 +64,7 @@ void die_usage(const char *fmt, ...)
 }
 
 /**
- * number() - value of an option, or exit
+ * parse_number() - value of an option, or exit
  * @option: its name, for the message
  * @text: its value
  * @min: smallest value allowed
@@ -72,7 +72,7 @@ void die_usage(const char *fmt, ...)
  *
  * Return: the value.
  */
-long number(const char *option, const char *text, long min, long max)
+long parse_number(const char *option, const char *text, long min, long max)
 {
 	long value;
 	char *end;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdnoreturn.h>
 #include <sys/types.h>
 
 #include "../libwsup/wsup.h"
@@ -22,17 +23,20 @@ struct command {
 
 extern const char *command_name;	/* "connect"; for messages */
 
+int cmd_accept(int argc, char **argv);
+int cmd_attach(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_info(int argc, char **argv);
 int cmd_connect(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 
-#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
-#define __noreturn	__attribute__((__noreturn__))
+#define __printf(f, a)	__attribute__((__format__(__printf__, f, a)))
 
 void complain(const char *fmt, ...) __printf(1, 2);
-void __noreturn die(const char *fmt, ...) __printf(1, 2);
-void __noreturn die_usage(const char *fmt, ...) __printf(1, 2);
-long number(const char *option, const char *text, long min, long max);
+noreturn void die(const char *fmt, ...) __printf(1, 2);
+noreturn void die_usage(const char *fmt, ...) __printf(1, 2);
+long parse_number(const char *option, const char *text, long min, long max);
 void add_text(struct wsup_config *config, enum wsup_text what,
 	      const char *option, const char *value);
 struct wsup_config *new_config(void);

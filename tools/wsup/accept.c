@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/* wsup accept and wsup attach: connections that somebody else opened. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/ws.h>
+
+#include "options.h"
+#include "run.h"
+
+static const char accept_help[] =
+"usage: wsup accept [OPTION...] [--] COMMAND [ARGUMENT...]\n"
+"\n"
+"Complete the WebSocket handshake on a socket that was inherited, from inetd\n"
+"or systemd (Accept=yes) for instance, then become COMMAND, with payload on\n"
+"its stdin and stdout and the request in its environment, as for CGI.\n"
+"\n"
+"  -f, --fd N               the socket; 3 if systemd passed one, else 0\n"
+"      --text               what COMMAND writes goes out as text messages\n"
+"  -p, --subprotocol NAME   accept a subprotocol, best first\n"
+"  -o, --origin ORIGIN      allow pages of this origin, too; '*': of any\n"
+"      --path PATH          serve this path, not all\n"
+"      --auth NAME:PASSWORD ask for credentials\n"
+"      --realm TEXT         what for\n"
+"  -H, --header 'NAME: VALUE'  send a header\n"
+"  -P, --ping-interval MS   ping a client that is silent this long\n"
+"  -t, --timeout MS         for the handshake (10000)\n"
+"  -h, --help               this text\n";
+
+static const char attach_help[] =
+"usage: wsup attach --fd N --role ROLE [OPTION...] [--] COMMAND [ARGUMENT...]\n"
+"\n"
+"Let the kernel frame on a socket whose handshake is complete, then become\n"
+"COMMAND, with payload on its stdin and stdout.\n"
+"\n"
+"  -f, --fd N          the socket\n"
+"  -r, --role ROLE     server or client\n"
+"      --preload FILE  bytes that were read behind the handshake\n"
+"      --text          what COMMAND writes goes out as text messages\n"
+"  -h, --help          this text\n";
+
+static struct {
+	int		fd;
+	int		role;
+	int		type;
+	int		ping_interval;
+	const char	*preload;
+} opt = { .fd = -1, .type = WS_OP_BINARY };
+
+/* As sd_listen_fds(3) does; with Accept=yes there is exactly one. */
+static int default_fd(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+
+	if (pid && n && atol(pid) == getpid() && !strcmp(n, "1"))
+		return 3;
+	return STDIN_FILENO;
+}
+
+/* inetd makes stderr the socket too: messages would go to the client. */
+static void protect_stderr(int fd)
+{
+	struct stat a, b;
+
+	if (fstat(fd, &a) || fstat(STDERR_FILENO, &b) ||
+	    a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return;
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0)
+		dup2(fd, STDERR_FILENO);
+}
+
+static void prepare(int fd)
+{
+	set_int(fd, WS_TX_TYPE, opt.type);
+	if (opt.ping_interval)
+		set_int(fd, WS_PING_INTERVAL, opt.ping_interval);
+}
+
+/**
+ * cmd_accept() - the command
+ * @argc: number of arguments
+ * @argv: arguments, with the command's name
+ *
+ * Return: exit code.
+ */
+int cmd_accept(int argc, char **argv)
+{
+	static const struct opt options[] = {
+		{ 'f', "fd", OPT_INT, .to = &opt.fd, .max = INT_MAX },
+		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
+		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
+		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
+		{ 0, "path", OPT_TEXT, WSUP_PATH },
+		{ 0, "auth", OPT_TEXT, WSUP_USER },
+		{ 0, "realm", OPT_TEXT, WSUP_REALM },
+		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
+		{ 'P', "ping-interval", OPT_INT, .to = &opt.ping_interval,
+		  .max = DAY_MS },
+		{ 't', "timeout", OPT_NUMBER, WSUP_TIMEOUT },
+		{}
+	};
+	struct wsup_config *config = new_config();
+	struct wsup_hs *hs;
+	int err;
+
+	parse_options(argc, argv, options, config, accept_help);
+	if (optind == argc)
+		die_usage("which command?");
+	if (opt.fd < 0)
+		opt.fd = default_fd();
+	protect_stderr(opt.fd);
+	err = wsup_accept(opt.fd, config, &hs);
+	if (err)
+		die("%s", hs ? wsup_error(hs) : wsup_strerror(err));
+	prepare(opt.fd);
+	run_here(opt.fd, hs, argv + optind);
+}
+
+static void set_role(const char *name, const char *value)
+{
+	if (!strcmp(value, "server"))
+		opt.role = WS_SERVER;
+	else if (!strcmp(value, "client"))
+		opt.role = WS_CLIENT;
+	else
+		die_usage("%s: neither server nor client: %s", name, value);
+}
+
+static size_t read_preload(char *data, size_t size)
+{
+	FILE *from = fopen(opt.preload, "re");
+	size_t n;
+
+	if (!from)
+		die("%s: %s", opt.preload, strerror(errno));
+	n = fread(data, 1, size, from);
+	if (ferror(from))
+		die("%s: %s", opt.preload, strerror(errno));
+	if (n == size)
+		die("%s: more than 65536 bytes", opt.preload);
+	fclose(from);
+	return n;
+}
+
+/**
+ * cmd_attach() - the command
+ * @argc: number of arguments
+ * @argv: arguments, with the command's name
+ *
+ * Return: exit code.
+ */
+int cmd_attach(int argc, char **argv)
+{
+	static const struct opt options[] = {
+		{ 'f', "fd", OPT_INT, .to = &opt.fd, .max = INT_MAX },
+		{ 'r', "role", OPT_CALL, 1, .call = set_role },
+		{ 0, "preload", OPT_STRING, .to = &opt.preload },
+		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
+		{}
+	};
+	static char early[65537];
+	size_t len = 0;
+	int err;
+
+	parse_options(argc, argv, options, NULL, attach_help);
+	if (opt.fd < 0 || !opt.role)
+		die_usage("--fd and --role are needed");
+	if (optind == argc)
+		die_usage("which command?");
+	if (opt.preload)
+		len = read_preload(early, sizeof(early));
+	err = wsup_attach(opt.fd, opt.role, early, len);
+	if (err)
+		die("%s", wsup_attach_strerror(err));
+	prepare(opt.fd);
+	run_here(opt.fd, NULL, argv + optind);
+}

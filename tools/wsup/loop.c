@@ -1,0 +1,517 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The loop of one thread, on io_uring: accepts, brings handshakes to their end,
+ * and hands connections to what the server does with them.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/ws.h>
+
+#include "serve.h"
+
+#define ENTRIES		1024
+#define TICK_MS		250
+
+enum stop serve_stop;
+
+/**
+ * now_ms() - the time
+ *
+ * Return: milliseconds of CLOCK_MONOTONIC.
+ */
+long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/**
+ * loop_sqe() - a submission for an operation
+ * @loop: of this thread
+ * @op: gets the completion; it must not have another one outstanding
+ *
+ * Return: to be filled by an io_uring_prep_*(), which keeps @op.
+ */
+struct io_uring_sqe *loop_sqe(struct loop *loop, struct op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+	if (!sqe) {
+		io_uring_submit(&loop->ring);
+		sqe = io_uring_get_sqe(&loop->ring);
+	}
+	if (!sqe)
+		die("io_uring: the queue stays full");
+	io_uring_sqe_set_data(sqe, op);
+	return sqe;
+}
+
+/**
+ * loop_poll() - wait once for a descriptor
+ * @loop: of this thread
+ * @op: gets the completion
+ * @fd: descriptor
+ * @events: POLLIN or POLLOUT
+ */
+void loop_poll(struct loop *loop, struct op *op, int fd, short events)
+{
+	io_uring_prep_poll_add(loop_sqe(loop, op), fd, (unsigned short)events);
+}
+
+/**
+ * loop_cancel() - end what an operation waits for
+ * @loop: of this thread
+ * @op: gets its completion all the same, -ECANCELED unless it was faster
+ */
+void loop_cancel(struct loop *loop, struct op *op)
+{
+	io_uring_prep_cancel(loop_sqe(loop, &loop->ignore), op, 0);
+}
+
+static void ignore(struct loop *loop, struct op *op, int res,
+		   unsigned int flags)
+{
+	(void)loop;
+	(void)op;
+	(void)res;
+	(void)flags;
+}
+
+/**
+ * loop_want_tick() - look after time limits
+ * @loop: of this thread
+ */
+void loop_want_tick(struct loop *loop)
+{
+	static struct __kernel_timespec interval = {
+		.tv_nsec = TICK_MS * 1000000,
+	};
+
+	if (loop->ticking)
+		return;
+	loop->ticking = true;
+	io_uring_prep_timeout(loop_sqe(loop, &loop->tick), &interval, 0, 0);
+}
+
+static bool may_accept(const struct loop *loop)
+{
+	return !loop->stopping &&
+	       (!serve.connections || loop->nr_conns < serve.connections);
+}
+
+static void arm_listeners(struct loop *loop)
+{
+	struct listener *l;
+
+	if (!may_accept(loop))
+		return;
+	for (l = loop->listeners;
+	     l < loop->listeners + loop->nr_listeners; l++) {
+		if (l->armed)
+			continue;
+		l->armed = true;
+		io_uring_prep_multishot_accept(loop_sqe(loop, &l->op), l->fd,
+					       NULL, NULL, SOCK_CLOEXEC);
+	}
+}
+
+static void disarm_listeners(struct loop *loop)
+{
+	struct listener *l;
+
+	for (l = loop->listeners; l < loop->listeners + loop->nr_listeners; l++)
+		if (l->armed)
+			loop_cancel(loop, &l->op);
+}
+
+/**
+ * conn_new() - a connection, on no list yet
+ * @loop: of this thread
+ * @fd: its socket
+ *
+ * Return: the connection, or NULL without memory.
+ */
+struct conn *conn_new(struct loop *loop, int fd)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+
+	if (!conn)
+		return NULL;
+	conn->fd = fd;
+	list_init(&conn->list);
+	list_init(&conn->starved);
+	loop->nr_conns++;
+	return conn;
+}
+
+/* fd is somebody else's, or closed. */
+static void conn_forget(struct loop *loop, struct conn *conn)
+{
+	list_del(&conn->list);
+	list_del(&conn->starved);
+	wsup_free(conn->hs);
+	free(conn);
+	loop->nr_conns--;
+	arm_listeners(loop);
+}
+
+/**
+ * conn_close() - end a connection that waits for nothing
+ * @loop: of this thread
+ * @conn: freed
+ *
+ * The kernel completes the closing handshake.
+ */
+void conn_close(struct loop *loop, struct conn *conn)
+{
+	if (!conn->hs && serve.mode->release)
+		serve.mode->release(loop, conn);
+	close(conn->fd);
+	conn_forget(loop, conn);
+}
+
+/**
+ * conn_fail() - end a connection with a Close code
+ * @loop: of this thread
+ * @conn: freed
+ * @code: RFC 6455 section 7.4
+ * @reason: short text
+ */
+void conn_fail(struct loop *loop, struct conn *conn, int code,
+	       const char *reason)
+{
+	struct ws_close close = { .code = (__u16)code };
+
+	close.len = (__u16)strlen(reason);
+	memcpy(close.reason, reason, close.len);
+	/* EALREADY if Close is out: nothing to be done */
+	setsockopt(conn->fd, SOL_WS, WS_CLOSE, &close,
+		   offsetof(struct ws_close, reason) + close.len);
+	conn_close(loop, conn);
+}
+
+/**
+ * conn_leave() - part from a connection, because the server ends
+ * @loop: of this thread
+ * @conn: nothing is pending; freed
+ */
+void conn_leave(struct loop *loop, struct conn *conn)
+{
+	if (serve_stop == STOP_HANDOVER && serve.mode->pack)
+		takeover_give(loop, conn);
+	else
+		conn_fail(loop, conn, 1001, "");
+}
+
+static void set_options(int fd)
+{
+	if (serve.ping_interval)
+		set_int(fd, WS_PING_INTERVAL, serve.ping_interval);
+	if (serve.ping_timeout)
+		set_int(fd, WS_PING_TIMEOUT, serve.ping_timeout);
+	if (serve.text)
+		set_int(fd, WS_TX_TYPE, serve.text);
+}
+
+static void upgraded(struct loop *loop, struct conn *conn)
+{
+	struct wsup_hs *hs = conn->hs;
+
+	conn->hs = NULL;
+	list_del(&conn->list);
+	list_add(&loop->conns, &conn->list);
+	set_options(conn->fd);
+	if (loop->stopping && serve.mode->pack)
+		conn_leave(loop, conn);
+	else
+		serve.mode->begin(loop, conn, hs);
+	wsup_free(hs);
+}
+
+static void step(struct loop *loop, struct conn *conn)
+{
+	int ret;
+
+	while ((ret = wsup_step(conn->hs)) == WSUP_REQUEST)
+		files_answer(conn->hs);
+	if (ret == WSUP_AGAIN) {
+		loop_poll(loop, &conn->op, conn->fd, wsup_events(conn->hs));
+		return;
+	}
+	if (ret == WSUP_DONE) {
+		upgraded(loop, conn);
+		return;
+	}
+	if (serve.verbose && ret != -WSUP_EHTTP)
+		complain("%s", wsup_error(conn->hs));
+	conn_close(loop, conn);
+}
+
+static void on_handshake(struct loop *loop, struct op *op, int res,
+			 unsigned int flags)
+{
+	struct conn *conn = container_of(op, struct conn, op);
+
+	(void)res;		/* whatever it was, a step finds out */
+	(void)flags;
+	if (serve_stop == STOP_DRAIN)
+		conn_close(loop, conn);
+	else
+		step(loop, conn);
+}
+
+static void start(struct loop *loop, int fd)
+{
+	struct conn *conn = conn_new(loop, fd);
+	int one = 1;
+
+	if (!conn || wsup_accept_new(&conn->hs, fd, serve.config)) {
+		complain("%s", strerror(ENOMEM));
+		if (conn)
+			conn_forget(loop, conn);
+		close(fd);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	conn->op.done = on_handshake;
+	list_add(&loop->handshakes, &conn->list);
+	loop_want_tick(loop);
+	loop_poll(loop, &conn->op, fd, POLLIN);
+}
+
+static void on_accept(struct loop *loop, struct op *op, int res,
+		      unsigned int flags)
+{
+	struct listener *l = container_of(op, struct listener, op);
+
+	if (!(flags & IORING_CQE_F_MORE))
+		l->armed = false;
+	if (res >= 0)
+		start(loop, res);
+	else if (res != -ECANCELED && res != -ECONNABORTED)
+		complain("accept: %s", strerror(-res));
+	if (!may_accept(loop) && l->armed)
+		loop_cancel(loop, op);
+	if (l->armed)
+		return;
+	/* out of descriptors, say: again when some time has passed */
+	if (res >= 0 || res == -ECANCELED || res == -ECONNABORTED)
+		arm_listeners(loop);
+	else
+		loop_want_tick(loop);
+}
+
+/* Time limits of handshakes: the step that follows makes of it what is due. */
+static void expire(struct loop *loop)
+{
+	struct list *link;
+	struct conn *conn;
+
+	for (link = loop->handshakes.next; link != &loop->handshakes;
+	     link = link->next) {
+		conn = container_of(link, struct conn, list);
+		if (!wsup_timeout(conn->hs))
+			loop_cancel(loop, &conn->op);
+	}
+}
+
+static void on_tick(struct loop *loop, struct op *op, int res,
+		    unsigned int flags)
+{
+	(void)op;
+	(void)res;
+	(void)flags;
+	loop->ticking = false;
+	expire(loop);
+	relay_tick(loop);
+	arm_listeners(loop);
+	if (!list_empty(&loop->handshakes) || !list_empty(&loop->closing))
+		loop_want_tick(loop);
+}
+
+static void stop_conns(struct loop *loop)
+{
+	struct list *link, *next;
+	struct conn *conn;
+
+	for (link = loop->conns.next; link != &loop->conns; link = next) {
+		next = link->next;
+		conn = container_of(link, struct conn, list);
+		conn->stopping = true;
+		serve.mode->stop(loop, conn);
+	}
+}
+
+static void stop_handshakes(struct loop *loop)
+{
+	struct list *link;
+
+	for (link = loop->handshakes.next; link != &loop->handshakes;
+	     link = link->next)
+		loop_cancel(loop, &container_of(link, struct conn, list)->op);
+}
+
+static void begin_stop(struct loop *loop)
+{
+	loop->stopping = true;
+	if (serve_stop == STOP_HANDOVER)
+		takeover_give_listeners(loop);
+	disarm_listeners(loop);
+	stop_conns(loop);
+	if (serve_stop == STOP_DRAIN)
+		stop_handshakes(loop);
+}
+
+/* Connections that a predecessor gave us. */
+static void empty_inbox(struct loop *loop)
+{
+	struct packet *packet;
+	struct conn *conn;
+	struct list *link;
+
+	for (;;) {
+		pthread_mutex_lock(&loop->lock);
+		link = list_take(&loop->inbox);
+		pthread_mutex_unlock(&loop->lock);
+		if (!link)
+			return;
+		packet = container_of(link, struct packet, list);
+		conn = conn_new(loop, packet->fds[0]);
+		if (!conn)
+			die("%s", strerror(ENOMEM));
+		list_add(&loop->conns, &conn->list);
+		if (serve.mode->unpack(loop, conn, packet))
+			conn_fail(loop, conn, 1011, "");
+		free(packet);
+	}
+}
+
+static void listen_for_wakes(struct loop *loop)
+{
+	io_uring_prep_read(loop_sqe(loop, &loop->wake), loop->wake_fd,
+			   &loop->wakes, sizeof(loop->wakes), 0);
+}
+
+static void on_wake(struct loop *loop, struct op *op, int res,
+		    unsigned int flags)
+{
+	(void)op;
+	(void)res;
+	(void)flags;
+	empty_inbox(loop);
+	if (serve_stop && !loop->stopping)
+		begin_stop(loop);
+	listen_for_wakes(loop);
+}
+
+/**
+ * loop_wake() - let a loop look at serve_stop and its inbox
+ * @loop: of any thread
+ */
+void loop_wake(struct loop *loop)
+{
+	if (eventfd_write(loop->wake_fd, 1))
+		die("eventfd: %s", strerror(errno));
+}
+
+/**
+ * loop_init() - prepare a loop; its ring is made by loop_run()
+ * @loop: zeroed
+ * @number: counts loops
+ * @listeners: sockets to accept from
+ * @nr_listeners: how many
+ */
+void loop_init(struct loop *loop, unsigned int number, const int *listeners,
+	       size_t nr_listeners)
+{
+	size_t i;
+
+	loop->number = number;
+	loop->ignore.done = ignore;
+	loop->tick.done = on_tick;
+	loop->wake.done = on_wake;
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC);
+	loop->listeners = calloc(nr_listeners + 1, sizeof(*loop->listeners));
+	if (loop->wake_fd < 0 || !loop->listeners)
+		die("%s", strerror(errno));
+	loop->nr_listeners = nr_listeners;
+	for (i = 0; i < nr_listeners; i++) {
+		loop->listeners[i].fd = listeners[i];
+		loop->listeners[i].op.done = on_accept;
+	}
+	list_init(&loop->handshakes);
+	list_init(&loop->conns);
+	list_init(&loop->inbox);
+	list_init(&loop->starved);
+	list_init(&loop->pipes);
+	list_init(&loop->closing);
+	pthread_mutex_init(&loop->lock, NULL);
+}
+
+static void make_ring(struct loop *loop)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+		.cq_entries = 8 * ENTRIES,
+	};
+	int err = io_uring_queue_init_params(ENTRIES, &loop->ring, &params);
+
+	if (err)
+		die("io_uring: %s ('wsup doctor' tells more)", strerror(-err));
+}
+
+static void handle_completions(struct loop *loop)
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+	struct op *op;
+
+	io_uring_for_each_cqe(&loop->ring, head, cqe) {
+		op = io_uring_cqe_get_data(cqe);
+		op->done(loop, op, cqe->res, cqe->flags);
+		n++;
+	}
+	io_uring_cq_advance(&loop->ring, n);
+}
+
+static bool finished(const struct loop *loop)
+{
+	return loop->stopping && list_empty(&loop->conns) &&
+	       list_empty(&loop->handshakes);
+}
+
+/**
+ * loop_run() - run a loop in the calling thread until the server ends
+ * @loop: initialised
+ */
+void loop_run(struct loop *loop)
+{
+	int ret;
+
+	make_ring(loop);
+	echo_init(loop);
+	listen_for_wakes(loop);
+	arm_listeners(loop);
+	if (!loop->number)
+		serve_setup(loop);
+	while (!finished(loop)) {
+		ret = io_uring_submit_and_wait(&loop->ring, 1);
+		if (ret < 0 && ret != -EINTR)
+			die("io_uring: %s", strerror(-ret));
+		handle_completions(loop);
+	}
+	io_uring_queue_exit(&loop->ring);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Options of a command, as a table. */
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+
+#define OPTIONS_MAX	48
+#define LONG_ONLY	256	/* and above: index of an option */
+#define HELP		255
+
+static bool has_argument(const struct opt *o)
+{
+	return o->kind != OPT_FLAG && o->kind != OPT_VALUE &&
+	       !(o->kind == OPT_CALL && !o->what);
+}
+
+/* The two forms in which getopt_long() wants to know. */
+static void describe(const struct opt *options, struct option *longs,
+		     char *shorts)
+{
+	const struct opt *o;
+	int i;
+
+	for (o = options; o->name; o++) {
+		i = o - options;
+		longs[i].name = o->name;
+		longs[i].has_arg = has_argument(o);
+		longs[i].val = LONG_ONLY + i;
+		if (!o->c)
+			continue;
+		*shorts++ = (char)o->c;
+		if (has_argument(o))
+			*shorts++ = ':';
+	}
+	longs[o - options].name = "help";
+	longs[o - options].val = HELP;
+	strcpy(shorts, "h");
+}
+
+static void set_number(struct wsup_config *config, const struct opt *o,
+		       const char *name)
+{
+	long value = parse_number(name, optarg, 0, LONG_MAX);
+
+	if (wsup_config_set(config, o->what, value))
+		die_usage("%s: out of range: %s", name, optarg);
+}
+
+static void apply(const struct opt *o, struct wsup_config *config)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "--%s", o->name);
+	switch (o->kind) {
+	case OPT_FLAG:
+		*(bool *)o->to = true;
+		break;
+	case OPT_INT:
+		*(int *)o->to = (int)parse_number(name, optarg, o->min,
+						  o->max);
+		break;
+	case OPT_STRING:
+		*(const char **)o->to = optarg;
+		break;
+	case OPT_NUMBER:
+		set_number(config, o, name);
+		break;
+	case OPT_TEXT:
+		add_text(config, o->what, name, optarg);
+		break;
+	case OPT_CALL:
+		o->call(name, optarg);
+		break;
+	case OPT_VALUE:
+		*(int *)o->to = o->what;
+		break;
+	}
+}
+
+static const struct opt *find(const struct opt *options, int c)
+{
+	const struct opt *o;
+
+	if (c >= LONG_ONLY)
+		return options + (c - LONG_ONLY);
+	for (o = options; o->name && o->c != c; o++)
+		;
+	return o->name ? o : NULL;
+}
+
+/**
+ * parse_options() - take the options of a command, or exit
+ * @argc: number of arguments
+ * @argv: arguments, with the command's name; optind is set
+ * @options: what there is, up to one without a name; --help comes by itself
+ * @config: for OPT_NUMBER and OPT_TEXT
+ * @help: text for --help
+ */
+void parse_options(int argc, char **argv, const struct opt *options,
+		   struct wsup_config *config, const char *help)
+{
+	struct option longs[OPTIONS_MAX] = {};
+	char shorts[2 * OPTIONS_MAX + 2];
+	const struct opt *o;
+	int c;
+
+	/* "+": what follows a command's name is that command's */
+	shorts[0] = '+';
+	describe(options, longs, shorts + 1);
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == 'h' || c == HELP) {
+			fputs(help, stdout);
+			exit(0);
+		}
+		o = find(options, c);
+		if (!o)		/* getopt_long() has told */
+			exit(EXIT_USAGE);
+		apply(o, config);
+	}
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Options of a command, as a table. */
+#ifndef _WSUP_OPTIONS_H
+#define _WSUP_OPTIONS_H
+
+#include "wsup.h"
+
+enum opt_kind {
+	OPT_FLAG,	/* sets the bool at @to */
+	OPT_INT,	/* number from @min to @max, to the int at @to */
+	OPT_STRING,	/* to the const char pointer at @to */
+	OPT_NUMBER,	/* number for wsup_config_set(@what) */
+	OPT_TEXT,	/* text for wsup_config_add(@what) */
+	OPT_CALL,	/* @call gets the argument, or NULL if it takes none */
+	OPT_VALUE,	/* sets the int at @to to @what */
+};
+
+struct opt {
+	int		c;		/* short name, 0 for none */
+	const char	*name;
+	enum opt_kind	kind;
+	int		what;
+	void		*to;
+	long		min;
+	long		max;
+	void		(*call)(const char *name, const char *value);
+};
+
+/* One day: as long as anything that is measured in milliseconds may last. */
+#define DAY_MS	86400000
+
+void parse_options(int argc, char **argv, const struct opt *options,
+		   struct wsup_config *config, const char *help);
+
+#endif /* _WSUP_OPTIONS_H */
