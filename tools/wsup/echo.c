@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Echoing, type and boundaries kept. Messages longer than a chunk go part by
- * part.
+ * Echoing, type and boundaries kept. A read brings as many messages as there
+ * are (WS_RX_RECORDS), and they leave together (WS_RECORDS): two operations,
+ * however many messages. Messages longer than a chunk go part by part.
  *
  * Memory is taken when data arrives, not before. It comes from a fixed number
  * of chunks; who cannot send on at once moves to memory of its own size, so
@@ -41,7 +42,6 @@ struct chunk {
 };
 
 #define CHUNK_SIZE	(sizeof(struct chunk) + CHUNK_DATA)
-#define PAYLOAD		(CHUNK_DATA - sizeof(struct ws_rec))
 
 static struct chunk *chunk_at(struct loop *loop, int number)
 {
@@ -51,9 +51,8 @@ static struct chunk *chunk_at(struct loop *loop, int number)
 
 static void lend(struct loop *loop, int number)
 {
-	io_uring_buf_ring_add(loop->chunks, chunk_at(loop, number)->data +
-			      sizeof(struct ws_rec), PAYLOAD,
-			      (unsigned short)number,
+	io_uring_buf_ring_add(loop->chunks, chunk_at(loop, number)->data,
+			      CHUNK_DATA, (unsigned short)number,
 			      io_uring_buf_ring_mask(CHUNKS), 0);
 	io_uring_buf_ring_advance(loop->chunks, 1);
 }
@@ -88,18 +87,10 @@ static void send_next(struct loop *loop, struct conn *conn);
 static void receive(struct loop *loop, struct conn *conn)
 {
 	struct io_uring_sqe *sqe = loop_sqe(loop, &conn->op);
-	struct inbound *in = &conn->in;
 
 	conn->op.done = on_receive;
-	in->iov = (struct iovec) { .iov_len = PAYLOAD };
-	in->msg = (struct msghdr) {
-		.msg_iov = &in->iov,
-		.msg_iovlen = 1,
-		.msg_control = in->control,
-		.msg_controllen = sizeof(in->control),
-	};
-	io_uring_prep_recvmsg(sqe, conn->fd, &in->msg,
-			      conn->stopping ? MSG_DONTWAIT : 0);
+	io_uring_prep_recv(sqe, conn->fd, NULL, CHUNK_DATA,
+			   conn->stopping ? MSG_DONTWAIT : 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
 }
@@ -274,24 +265,13 @@ static void send_next(struct loop *loop, struct conn *conn)
 			      (unsigned int)flags);
 }
 
-/* What came, as the record that it is in this chunk. */
 static void received(struct loop *loop, struct conn *conn, int number, int len)
 {
 	struct chunk *chunk = chunk_at(loop, number);
-	struct ws_rec *rec = (struct ws_rec *)chunk->data;
-	struct cmsghdr *c = CMSG_FIRSTHDR(&conn->in.msg);
-	struct ws_frame frame = {};
 
-	if (c && c->cmsg_level == SOL_WS && c->cmsg_type == WS_FRAME)
-		memcpy(&frame, CMSG_DATA(c), sizeof(frame));
-	*rec = (struct ws_rec) {
-		.len = (__u32)len,
-		.opcode = frame.opcode,
-		.flags = conn->in.msg.msg_flags & MSG_EOR ? 0 : WS_F_MORE,
-	};
 	chunk->number = number;
 	chunk->at = 0;
-	chunk->len = sizeof(*rec) + (size_t)len;
+	chunk->len = (size_t)len;
 	conn->chunk = chunk;
 	send_next(loop, conn);
 }
@@ -301,7 +281,7 @@ static void on_receive(struct loop *loop, struct op *op, int res,
 {
 	struct conn *conn = container_of(op, struct conn, op);
 
-	if (res > 0 || (!res && conn->in.msg.msg_flags & MSG_EOR)) {
+	if (res > 0) {
 		received(loop, conn, (int)(flags >> IORING_CQE_BUFFER_SHIFT),
 			 res);
 		return;
@@ -322,6 +302,7 @@ static void echo_begin(struct loop *loop, struct conn *conn,
 		       const struct wsup_hs *hs)
 {
 	(void)hs;
+	set_int(conn->fd, WS_RX_MODE, WS_RX_RECORDS);
 	receive(loop, conn);
 }
 

@@ -6,9 +6,6 @@
 #include <liburing.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <sys/socket.h>
-
-#include <linux/ws.h>
 
 #include "list.h"
 #include "wsup.h"
@@ -64,14 +61,6 @@ struct serve_options {
 
 extern struct serve_options serve;
 
-/* echo: what a read tells beside the payload */
-struct inbound {
-	struct msghdr	msg;
-	struct iovec	iov;
-	char		control[CMSG_SPACE(sizeof(struct ws_frame))]
-			__attribute__((__aligned__(8)));
-};
-
 /*
  * A connection waits for one thing at a time, through @op; a relayed one for
  * several, through operations of its own.
@@ -88,7 +77,6 @@ struct conn {
 		struct relay	*relay;
 	};
 	bool		open;		/* echo: a message, sent in part */
-	struct inbound	in;
 };
 
 struct listener {
