@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a piece of work costs. The clock is the instruction counter; reading it
+ * takes no system call. It does not run while the processor idles, but jumps:
+ * so a loop that is measured leaves nothing to wait for but itself, or runs
+ * under spin().
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bench.h"
+
+#define ROUNDS	5	/* the median counts */
+#define FEW	400	/* calls in a short run; a long one has four times as many */
+
+/* A look at the clock takes less; what takes longer was done by others. */
+#define SPIN_GAP	200
+
+u64 now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static u64 run(loop_fn loop, void *arg, unsigned int n)
+{
+	u64 start = now();
+
+	loop(arg, n);
+	return now() - start;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, unsigned int n)
+{
+	qsort(v, n, sizeof(*v), compare);
+	return v[n / 2];
+}
+
+/*
+ * Instructions of one turn of a loop: how much longer a long run takes than a
+ * short one, so that what each run has once does not count.
+ */
+double cost(loop_fn loop, void *arg)
+{
+	double v[ROUNDS];
+	unsigned int i;
+	u64 few;
+
+	loop(arg, FEW);		/* caches, windows and estimates settle */
+	for (i = 0; i < ROUNDS; i++) {
+		few = run(loop, arg, FEW);
+		v[i] = (double)(run(loop, arg, 4 * FEW) - few) / (3 * FEW);
+	}
+	return median(v, ROUNDS);
+}
+
+/* Likewise, of each of the further things that a turn of many has. */
+double slope(loop_fn few, loop_fn many, void *arg, unsigned int further)
+{
+	return (cost(many, arg) - cost(few, arg)) / further;
+}
+
+static void set_policy(int policy)
+{
+	struct sched_param param = { };
+
+	if (sched_setscheduler(0, policy, &param))
+		die("sched_setscheduler");
+}
+
+/*
+ * Instructions that others take in so much time, while this process runs below
+ * all of them and only looks at the clock: interrupts, softirqs, and processes
+ * that wake up.
+ */
+u64 spin(u64 duration)
+{
+	u64 start, last, t, others = 0;
+
+	set_policy(SCHED_IDLE);
+	start = now();
+	last = start;
+	do {
+		t = now();
+		if (t - last > SPIN_GAP)
+			others += t - last;
+		last = t;
+	} while (t - start < duration);
+	set_policy(SCHED_OTHER);
+	return others;
+}
