@@ -586,16 +586,56 @@ static void *run_job(void *arg)
 {
 	struct peer_job *job = arg;
 
-	job->ret = send(job->fd, job->buf, job->len, MSG_NOSIGNAL);
+	job->ret = job->call(job);
 	if (job->ret < 0)
 		job->ret = -errno;
+	__atomic_store_n(&job->done, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+static int start(struct peer_job *job)
+{
+	return pthread_create(&job->thread, NULL, run_job, job);
+}
+
+static ssize_t call_send(struct peer_job *job)
+{
+	return send(job->fd, job->buf, job->len, MSG_NOSIGNAL);
 }
 
 int peer_start(struct peer_job *job, int fd, const void *buf, size_t len)
 {
-	*job = (struct peer_job){ .fd = fd, .buf = buf, .len = len };
-	return pthread_create(&job->thread, NULL, run_job, job);
+	*job = (struct peer_job){ .call = call_send, .fd = fd,
+				  .buf = (void *)buf, .len = len };
+	return start(job);
+}
+
+static ssize_t call_recv(struct peer_job *job)
+{
+	return recv(job->fd, job->buf, job->len, 0);
+}
+
+int peer_start_recv(struct peer_job *job, int fd, void *buf, size_t len)
+{
+	*job = (struct peer_job){ .call = call_recv, .fd = fd, .buf = buf,
+				  .len = len };
+	return start(job);
+}
+
+static ssize_t call_close(struct peer_job *job)
+{
+	return close(job->fd);
+}
+
+int peer_start_close(struct peer_job *job, int fd)
+{
+	*job = (struct peer_job){ .call = call_close, .fd = fd };
+	return start(job);
+}
+
+bool peer_running(struct peer_job *job)
+{
+	return !__atomic_load_n(&job->done, __ATOMIC_ACQUIRE);
 }
 
 ssize_t peer_join(struct peer_job *job)

@@ -119,16 +119,24 @@ struct peer_msg peer_recvmsg(int fd, void *buf, size_t len, int flags);
 /* sendmsg() with WS_TX_TYPE: bytes or -errno */
 ssize_t peer_sendmsg(int fd, int type, const void *buf, size_t len, int flags);
 
-/* A send() in a thread, so that a test can read what it writes */
+/*
+ * A call in a thread, because it waits for what the test does. peer_join()
+ * gives what it returned, or -errno.
+ */
 struct peer_job {
 	pthread_t thread;
+	ssize_t (*call)(struct peer_job *job);
 	int fd;
-	const void *buf;
+	void *buf;
 	size_t len;
-	ssize_t ret;		/* of send(), or -errno */
+	ssize_t ret;
+	bool done;
 };
 
 int peer_start(struct peer_job *job, int fd, const void *buf, size_t len);
+int peer_start_recv(struct peer_job *job, int fd, void *buf, size_t len);
+int peer_start_close(struct peer_job *job, int fd);
+bool peer_running(struct peer_job *job);
 ssize_t peer_join(struct peer_job *job);
 
 /* Bytes that a shift or a swap would show */

@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0
+/* shutdown() and close(): the Close handshake in all orders, and its end */
+#include <sys/syscall.h>
+
+#include "fixture.h"
+
+PEER_FIXTURE_ALONE(close)
+
+static const char *curr(const struct peer *p)
+{
+	return p->role == WS_SERVER ? "WsCurrServer" : "WsCurrClient";
+}
+
+/* close() of the last descriptor */
+static int hang_up(struct peer *p)
+{
+	int ret = close(p->fd);
+
+	p->fd = -1;
+	return ret;
+}
+
+/* The peer answers Close; the server ends TCP first: RFC 6455 section 7.1.1 */
+static void answer(struct __test_metadata *_metadata, struct peer *p)
+{
+	ASSERT_EQ(0, peer_send_close(p, 1000, ""));
+	if (p->role == WS_CLIENT) {
+		ASSERT_EQ(0, peer_poll(p->raw, POLLIN, 0));
+		ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	}
+	ASSERT_EQ(0, peer_see_fin(p));
+	ASSERT_EQ(0, peer_stat_is(curr(p), 0));
+}
+
+TEST_F(close, lingers_for_the_handshake)
+{
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(1, peer_stat(curr(&self->p)));
+	EXPECT_EQ(1, peer_stat("WsLinger"));
+	answer(_metadata, &self->p);
+	EXPECT_EQ(0, peer_stat("WsLingerDrop"));
+}
+
+TEST_F(close, behind_what_was_accepted)
+{
+	static char data[1 << 20];
+	struct peer *p = &self->p;
+	int small = 4096;
+
+	peer_fill(data, sizeof(data), 20);
+	setsockopt(self->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, sizeof(data)));
+	ASSERT_EQ(4, send(self->fd, "head", 4, 0));
+	ASSERT_EQ(sizeof(data), send(self->fd, data, sizeof(data), 0));
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, peer_see_text(p, FIN | BINARY, "head"));
+	ASSERT_EQ(0, peer_see(p, FIN | BINARY, data, sizeof(data)));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	answer(_metadata, p);
+}
+
+TEST_F(close, abandons_an_open_message)
+{
+	ASSERT_EQ(4, send(self->fd, "half", 4, MSG_MORE));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_text(&self->p, BINARY, "half"));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	answer(_metadata, &self->p);
+}
+
+TEST_F(close, unread_data_is_no_reset)
+{
+	static char data[60000];
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_send(p, FIN | BINARY, data, sizeof(data)));
+	ASSERT_EQ(0, peer_text(p, BINARY, "more"));
+	ASSERT_EQ(0, peer_sync(p));
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	answer(_metadata, p);
+}
+
+TEST_F(close, late_data_is_thrown_away)
+{
+	static char data[60000];
+	struct peer *p = &self->p;
+	int i;
+
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, peer_send(p, FIN | BINARY, data, sizeof(data)));
+	/* nothing goes after Close: no pong */
+	ASSERT_EQ(0, peer_text(p, PING, "late"));
+	answer(_metadata, p);
+	EXPECT_EQ(0, peer_stat("WsTxPong"));
+}
+
+TEST_F(close, discards_so_much)
+{
+	static char data[60000];
+
+	ASSERT_EQ(0, peer_set_sysctl("close_discard", 50000));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, peer_send(&self->p, FIN | BINARY, data, 10000));
+	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, 50));
+	ASSERT_EQ(0, peer_send(&self->p, FIN | BINARY, data, 60000));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, answers_a_close_that_was_not_read)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "not read either"));
+	ASSERT_EQ(0, peer_send_close(p, 3001, "reason"));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, peer_see_close(p, 3001, ""));
+	if (variant->role == WS_CLIENT)
+		ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(p));
+	EXPECT_EQ(0, peer_stat_is(curr(p), 0));
+}
+
+TEST_F(close, peer_silent)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 50));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, talk_does_not_extend_the_timeout)
+{
+	struct peer *p = &self->p;
+	char buf[32];
+	size_t n = peer_build(p, buf, FIN | TEXT, "on and on", 9);
+	int i;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 200));
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	for (i = 0; i < PEER_LIMIT / 10; i++) {
+		if (peer_poll(p->raw, POLLIN, 10))
+			break;
+		send(p->raw, buf, n, MSG_NOSIGNAL);
+	}
+	/* it ended: by FIN, or by a reset of what came too late */
+	EXPECT_NE(PEER_LIMIT / 10, i);
+	EXPECT_EQ(0, peer_stat_is(curr(p), 0));
+}
+
+TEST_F(close, peer_that_never_reads)
+{
+	static char data[1 << 20];
+	int small = 4096, fd = self->fd;
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_set(fd, WS_TX_FRAME_MAX, sizeof(data)));
+	ASSERT_EQ(0, peer_set(fd, WS_CLOSE_TIMEOUT, 50));
+	ASSERT_EQ(sizeof(data), send(fd, data, sizeof(data), 0));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_stat_is(curr(&self->p), 0));
+	/* a frame that was cut never looks like a good end */
+	do {
+		n = recv(self->p.raw, data, sizeof(data), 0);
+	} while (n > 0);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(ECONNRESET, errno);
+}
+
+TEST_F(close, none_may_linger)
+{
+	ASSERT_EQ(0, peer_set_sysctl("closing_max", 0));
+	ASSERT_EQ(3, send(self->fd, "bye", 3, 0));
+	ASSERT_EQ(0, hang_up(&self->p));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | BINARY, "bye"));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat("WsLinger"));
+	EXPECT_EQ(1, peer_stat("WsLingerDrop"));
+}
+
+TEST_F(close, so_many_may_linger)
+{
+	struct peer *p = &self->p, q, r;
+
+	ASSERT_EQ(0, peer_set_sysctl("closing_max", 1));
+	ASSERT_EQ(0, peer_open(&q, variant->family, variant->role));
+	ASSERT_EQ(0, peer_open(&r, variant->family, variant->role));
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, hang_up(&q));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	ASSERT_EQ(0, peer_see_close(&q, 1000, ""));
+	EXPECT_EQ(0, peer_see_fin(&q));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 0));
+	EXPECT_EQ(1, peer_stat("WsLingerDrop"));
+	ASSERT_EQ(0, peer_send_close(p, 1000, ""));
+	ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	ASSERT_EQ(0, peer_stat_is(curr(p), 1));
+	/* a place is free again */
+	ASSERT_EQ(0, hang_up(&r));
+	ASSERT_EQ(0, peer_see_close(&r, 1000, ""));
+	EXPECT_EQ(2, peer_stat("WsLinger"));
+	answer(_metadata, &r);
+}
+
+TEST_F(close, linger_0_resets)
+{
+	struct linger l = { .l_onoff = 1 };
+
+	setsockopt(self->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	ASSERT_EQ(0, hang_up(&self->p));
+	EXPECT_EQ(0, peer_see_reset(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+	EXPECT_EQ(0, peer_stat("WsTxClose"));
+}
+
+TEST_F(close, linger_waits)
+{
+	struct linger l = { .l_onoff = 1, .l_linger = PEER_LIMIT / 1000 };
+	struct peer *p = &self->p;
+	struct peer_job job;
+
+	setsockopt(self->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	ASSERT_EQ(0, peer_start_close(&job, self->fd));
+	p->fd = -1;
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 50));
+	EXPECT_TRUE(peer_running(&job));
+	ASSERT_EQ(0, peer_send_close(p, 1000, ""));
+	ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	EXPECT_EQ(0, peer_join(&job));
+	EXPECT_EQ(0, peer_see_fin(p));
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+TEST_F(close, linger_waits_no_longer)
+{
+	struct linger l = { .l_onoff = 1, .l_linger = 1 };
+	long long ms = now_ms();
+
+	setsockopt(self->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ms = now_ms() - ms;
+	EXPECT_LE(900, ms);
+	EXPECT_GE(10000, ms);
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+}
+
+TEST_F(close, of_the_last_descriptor)
+{
+	int copy = dup(self->fd);
+
+	ASSERT_EQ(0, close(self->fd));
+	self->p.fd = copy;
+	ASSERT_EQ(0, peer_sync(&self->p));
+	ASSERT_EQ(5, send(copy, "still", 5, 0));
+	ASSERT_EQ(0, peer_see_text(&self->p, FIN | BINARY, "still"));
+	ASSERT_EQ(0, hang_up(&self->p));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+}
+
+TEST_F(close, after_shutdown)
+{
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, hang_up(&self->p));
+	EXPECT_EQ(1, peer_stat("WsLinger"));
+	/* one Close is all that goes */
+	answer(_metadata, &self->p);
+	EXPECT_EQ(1, peer_stat("WsTxClose"));
+}
+
+TEST_F(close, after_the_handshake)
+{
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, peer_gets(self->fd, ""));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, after_a_failure)
+{
+	ASSERT_EQ(0, peer_text(&self->p, FIN | 3, "bad"));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1002, ""));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, peer_ends_without_close)
+{
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, peer_resets)
+{
+	struct linger l = { .l_onoff = 1 };
+
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	setsockopt(self->p.raw, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	peer_close(&self->p);
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, peer_breaks_the_protocol)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 100));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | 3, "bad"));
+	/* Close went already, so FIN is all that can follow */
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+TEST_F(close, many_at_once)
+{
+	enum { N = 50 };
+	struct peer p[N];
+	int i;
+
+	ASSERT_EQ(0, peer_set_sysctl("close_timeout", 100));
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(0, peer_open(&p[i], variant->family, variant->role));
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(0, hang_up(&p[i]));
+	for (i = 0; i < N; i++) {
+		ASSERT_EQ(0, peer_see_close(&p[i], 1000, ""));
+		ASSERT_EQ(0, peer_see_fin(&p[i]));
+	}
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 1));
+	EXPECT_EQ(N, peer_stat("WsLinger"));
+}
+
+TEST_F(close, unload_refused_meanwhile)
+{
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_ERRNO(EAGAIN, syscall(SYS_delete_module, "ws_ulp", O_NONBLOCK));
+	answer(_metadata, &self->p);
+}
+
+TEST_F(close, fin_waits_for_the_handshake)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "data"));
+	ASSERT_EQ(0, peer_gets(self->fd, "data"));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN | POLLRDHUP, 50));
+	ASSERT_EQ(0, peer_send_close(p, 1000, ""));
+	ASSERT_EQ(0, peer_gets(self->fd, ""));
+	if (variant->role == WS_CLIENT)
+		ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(p));
+}
+
+TEST_F(close, held_connection_outlives_the_timeout)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 20));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, 200));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "late answer"));
+	EXPECT_EQ(0, peer_gets(self->fd, "late answer"));
+}
+
+TEST_F(close, pong_before_close)
+{
+	static char data[1 << 20];
+	struct peer *p = &self->p;
+	int small = 4096;
+
+	setsockopt(self->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, sizeof(data)));
+	ASSERT_EQ(sizeof(data), send(self->fd, data, sizeof(data), 0));
+	ASSERT_EQ(0, peer_text(p, PING, "in time"));
+	ASSERT_EQ(0, peer_stat_is("WsRxPing", 1));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, peer_see(p, FIN | BINARY, data, sizeof(data)));
+	EXPECT_EQ(0, peer_see_text(p, PONG, "in time"));
+	EXPECT_EQ(0, peer_see_close(p, 1000, ""));
+}
+
+TEST_F(close, shutdown_again)
+{
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, 50));
+	EXPECT_EQ(1, peer_stat("WsTxClose"));
+}
+
+TEST_F(close, shutdown_both_ways)
+{
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "unread"));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_RDWR));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_ERRNO(EPIPE, send(self->fd, "x", 1, MSG_NOSIGNAL));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "thrown away"));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	if (variant->role == WS_CLIENT)
+		ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+}
+
+TEST_F(close, shutdown_errors)
+{
+	EXPECT_ERRNO(EINVAL, shutdown(self->fd, 3));
+	EXPECT_ERRNO(EINVAL, shutdown(self->fd, -1));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	ASSERT_EQ(POLLHUP, POLLHUP & peer_poll(self->fd, 0, PEER_LIMIT));
+	EXPECT_ERRNO(ENOTCONN, shutdown(self->fd, SHUT_WR));
+}
+
+TEST_F(close, echo_without_a_reader)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 50));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "never read"));
+	ASSERT_EQ(0, peer_send_close(&self->p, 4444, ""));
+	EXPECT_EQ(0, peer_see_close(&self->p, 4444, ""));
+	EXPECT_EQ(0, peer_gets(self->fd, "never read"));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+}
+
+TEST_F(close, echo_to_a_blocked_reader)
+{
+	struct peer_job job;
+	char c;
+
+	ASSERT_EQ(0, peer_start_recv(&job, self->fd, &c, 1));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_join(&job));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+}
+
+TEST_F(close, echo_to_splice)
+{
+	int line[2];
+
+	ASSERT_EQ(0, pipe(line));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, splice(self->fd, NULL, line[1], NULL, 100, 0));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+}
+
+TEST_F(close, echo_after_shut_rd)
+{
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "unread"));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_RD));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+}
+
+TEST_F(close, reply_of_our_own)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_AUTO_CLOSE, 0));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	ASSERT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, 50));
+	ASSERT_EQ(0, peer_set_close(self->fd, 4005, "mine"));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
+	EXPECT_EQ(0, peer_see_close(&self->p, 4005, "mine"));
+}
+
+TEST_F(close, stored_code_lasts_until_close)
+{
+	ASSERT_EQ(0, peer_set_close(self->fd, 4006, "first"));
+	ASSERT_EQ(0, peer_set_close(self->fd, 4007, ""));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	EXPECT_EQ(0, peer_ended(self->fd).code);
+	EXPECT_EQ(WS_CLOSE_BY_NONE, peer_ended(self->fd).by);
+	ASSERT_EQ(0, hang_up(&self->p));
+	EXPECT_EQ(0, peer_see_close(&self->p, 4007, ""));
+}
+
+TEST_F(close, peers_close_in_a_message)
+{
+	ASSERT_EQ(0, peer_text(&self->p, TEXT, "half"));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1001, "gone"));
+	ASSERT_EQ(0, peer_gets(self->fd, "half"));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1001, ""));
+	EXPECT_EQ(1001, peer_ended(self->fd).code);
+}
+
+TEST_F(close, nothing_counts_after_peers_close)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	size_t n = peer_build(p, buf, CLOSE, "\x03\xe8", 2);
+
+	n += peer_build(p, buf + n, FIN | TEXT, "unseen", 6);
+	n += peer_build(p, buf + n, PING, "unanswered", 10);
+	ASSERT_EQ(0, peer_write(p, buf, n));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(0, peer_see_close(p, 1000, ""));
+	ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	EXPECT_EQ(0, peer_see_fin(p));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(0, peer_stat("WsRxPing"));
+}
+
+TEST_HARNESS_MAIN
