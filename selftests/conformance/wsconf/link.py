@@ -50,10 +50,10 @@ class Totals:
     that stood in, or behind, what broke the protocol.
     """
 
-    NAMES = ("sure_connections", "most_connections", "sure_frames", "most_frames", "sure_messages",
-             "sure_bytes", "most_bytes", "sure_pings", "most_pings",
-             "frames", "messages", "bytes", "pongs", "closes", "failed_1002",
-             "failed_1007", "failed_1009")
+    NAMES = ("sure_connections", "most_connections", "sure_frames",
+             "most_frames", "sure_messages", "sure_bytes", "most_bytes",
+             "sure_pings", "most_pings", "frames", "messages", "bytes",
+             "pongs", "closes", "failed_1002", "failed_1007", "failed_1009")
 
     def __init__(self):
         self.n = dict.fromkeys(self.NAMES, 0)
@@ -70,12 +70,12 @@ class Link:
     @client: we are the client, so we mask
     @limit: seconds without one byte moving after which a wait fails
     @strict: the peer's Close holds no more than the code, TCP ends by FIN
-    @late: give the peer the rest of what is bad as well, so that it may judge
-        whole frames; such a peer is not strict about time, only about bytes
+    @late: "text": give the peer the rest of bad text as well, so that it may
+        judge whole messages; "all": the rest of whatever is bad
     @host: for the Host field
     """
 
-    def __init__(self, sock, client, limit, strict=False, late=False,
+    def __init__(self, sock, client, limit, strict=False, late=None,
                  host="localhost"):
         self.sock, self.client, self.host = sock, client, host
         self.limit, self.strict, self.late = limit, strict, late
@@ -344,7 +344,7 @@ class Link:
             self._whole()
         self.write(held, cut)
 
-    def bad(self, *items, good=0, upto=None, cut=None, ahead=False):
+    def bad(self, *items, good=0, upto=None, cut=None, payload=False):
         """Send what breaks the protocol: frames or plain bytes.
 
         @good: so many payload bytes of the last item, a frame, are still
@@ -352,7 +352,7 @@ class Link:
         @upto: write so many bytes, hold back the others: the failure must
             come from what was written, and not before the last of it.
             Negative: counted from the end.
-        @ahead: it is a payload that is bad, so the peer may have looked at
+        @payload: it is a payload that is bad, so the peer may have looked at
             frames behind it first: their pings may be answered
         """
         self._alive()
@@ -360,11 +360,11 @@ class Link:
         for item in items:
             data += item if isinstance(item, bytes) else self.wire(item)
             self._note_bad(item)
-            if ahead and item.op == wire.PING:
+            if payload and item.op == wire.PING:
                 self.pings.append(item.payload)
         if good:
             self._grow(items[-1], items[-1].payload[:good])
-        if upto is None or self.late:
+        if upto is None or self.late == "all" or self.late and payload:
             self.write(data, cut)
             return
         data, self.held = data[:upto], data[upto:]

@@ -15,7 +15,7 @@ def first_counts(first, second, code, or_code=None):
     behind bad text a bad header may be found first, a ping be answered."""
     def run(t):
         t.echo(text("before"))
-        t.bad(first, second, ahead=first is NOT_UTF8)
+        t.bad(first, second, payload=first is NOT_UTF8)
         t.fails(code, or_code)
     return run
 

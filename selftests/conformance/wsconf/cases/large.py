@@ -102,7 +102,7 @@ for script, characters_of in SCRIPTS.items():
 def bad_at_1m(t):
     """The last byte but three of 1 MiB of text is bad."""
     frame = text(letters(M) + b"\xf5end")
-    t.bad(frame, good=M, upto=-3)
+    t.bad(frame, good=M, upto=-3, payload=True)
     t.fails(1007)
 
 

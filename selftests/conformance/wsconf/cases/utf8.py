@@ -144,7 +144,7 @@ def fast(data, good):
         frame = text(prefix + data + b" and more")
         head = len(t.wire(frame)) - len(frame.payload)
         good_here = len(prefix) + good
-        t.bad(frame, good=good_here, upto=head + good_here + 1)
+        t.bad(frame, good=good_here, upto=head + good_here + 1, payload=True)
         t.fails(1007)
     return run
 
@@ -156,7 +156,7 @@ def fast_fragment(data, good):
         bad = len(PREFIX.encode()) + good
         for frame in frames[:bad]:
             t.send(frame)
-        t.bad(*frames[bad:], upto=len(t.wire(frames[bad])))
+        t.bad(*frames[bad:], upto=len(t.wire(frames[bad])), payload=True)
         t.fails(1007)
     return run
 
@@ -210,7 +210,7 @@ def bad_at(good):
     """A bad byte behind so much ASCII, more of it held back."""
     def run(t):
         frame = text(good + b"\xff" + good)
-        t.bad(frame, good=len(good), upto=-len(good))
+        t.bad(frame, good=len(good), upto=-len(good), payload=True)
         t.fails(1007)
     return run
 
@@ -221,7 +221,7 @@ fill()
 @case("utf8", "first-byte-of-message", smoke=True)
 def first_byte(t):
     """The bad byte is the first of the payload."""
-    t.bad(text(b"\xffrest"), upto=-4)
+    t.bad(text(b"\xffrest"), upto=-4, payload=True)
     t.fails(1007)
 
 
@@ -236,7 +236,7 @@ def only_byte(t):
 def state_ends(t):
     """A character does not go on in the next message."""
     t.echo(text("ends well"))
-    t.bad(text(b"\x80starts badly"), upto=-12)
+    t.bad(text(b"\x80starts badly"), upto=-12, payload=True)
     t.fails(1007)
 
 
@@ -244,7 +244,7 @@ def state_ends(t):
 def third_bad(t):
     """Two good ones first, and echoed."""
     t.echo(text("good €"), binary(b"\xff\xff"))
-    t.bad(text(b"bad \xe2\x28\xa1"), good=5, upto=-1)
+    t.bad(text(b"bad \xe2\x28\xa1"), good=5, upto=-1, payload=True)
     t.fails(1007)
 
 
@@ -290,7 +290,7 @@ def empty_then_bad(t):
     """Empty frames in front of the bad byte."""
     t.send(text("", fin=False), cont("", fin=False))
     rest = cont("rest")
-    t.bad(cont(b"\xc1", fin=False), rest, upto=-len(t.wire(rest)))
+    t.bad(cont(b"\xc1", fin=False), rest, upto=-len(t.wire(rest)), payload=True)
     t.fails(1007)
 
 
@@ -298,7 +298,7 @@ def empty_then_bad(t):
 def bad_behind_boundary(t):
     """A character begun in one frame, broken in the next."""
     t.send(text(b"\xf0\x9f", fin=False))
-    t.bad(cont(b"\x98\x41rest"), good=1, upto=-4)
+    t.bad(cont(b"\x98\x41rest"), good=1, upto=-4, payload=True)
     t.fails(1007)
 
 
@@ -306,14 +306,14 @@ def bad_behind_boundary(t):
 def in_last_fragment(t):
     """All good but for a byte of the final frame."""
     t.send(text("good, ", fin=False), cont("good, ", fin=False))
-    t.bad(cont(b"and \xbf bad"), good=4, upto=-4)
+    t.bad(cont(b"and \xbf bad"), good=4, upto=-4, payload=True)
     t.fails(1007)
 
 
 @case("utf8", "bad-then-ping-behind")
 def bad_then_ping(t):
     """Of what follows in the same segment only the ping may be served."""
-    t.bad(text(b"\xfe"), ping(b"perhaps"), text("never"), ahead=True)
+    t.bad(text(b"\xfe"), ping(b"perhaps"), text("never"), payload=True)
     t.fails(1007)
 
 
@@ -322,7 +322,7 @@ def long_then_bad(t):
     """A bad byte behind 65536 bytes of mixed text."""
     good = ("a\u00a2\u20ac\U00010348" * 6554)[:26214].encode()
     frame = text(good + b"\xc2\x20" + good)
-    t.bad(frame, good=len(good) + 1, upto=-len(good))
+    t.bad(frame, good=len(good) + 1, upto=-len(good), payload=True)
     t.fails(1007)
 
 
