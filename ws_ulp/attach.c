@@ -67,11 +67,15 @@ struct ws_live *ws_live(struct ws_ctx *ctx, gfp_t gfp)
 
 	if (live || ws_is(ctx, WS_F_GONE))
 		return live;
-	live = mempool_alloc(live_pool, gfp | __GFP_NOWARN);
+	/* A pool that may sleep waits for ever: it is asked only not to. */
+	live = kmem_cache_alloc(live_cache, gfp | __GFP_NOWARN);
+	if (!live)
+		live = mempool_alloc(live_pool, GFP_NOWAIT);
 	if (!live)
 		return NULL;
 	memset(live, 0, sizeof(*live));
 	live->ctx = ctx;
+	live->close_at = (u32)jiffies;
 	timer_setup(&live->timer, ws_timer, 0);
 	INIT_WORK(&live->work, ws_work);
 	WRITE_ONCE(ctx->live, live);
@@ -91,16 +95,29 @@ static bool ws_defer(struct ws_ctx *ctx, u8 what)
 	return true;
 }
 
-/* Wakes the application only for what it can read: never for half a header. */
+/* After close() nobody else looks whether the handshake is over. */
+static void check_done(struct ws_ctx *ctx)
+{
+	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx))
+		ws_queue_work(ctx);
+}
+
+/*
+ * Wakes the application only for what it can read: never for half a header.
+ * A reader of records may wait for a part that fills its buffer.
+ */
 static void rx_event(struct ws_ctx *ctx)
 {
+	bool records = ctx->rx_mode == WS_RX_RECORDS;
 	u32 before = ws_rx_level(ctx);
+	u32 avail = ctx->rd.avail;
 	u32 flags = ctx->flags;
 
 	ws_rx_scan(ctx);
-	if (ws_rx_level(ctx) > before ||
+	if (ws_rx_level(ctx) > before || (records && ctx->rd.avail > avail) ||
 	    (flags ^ ctx->flags) & (WS_F_RX_END | WS_F_FAILED))
 		ctx->proto->data_ready(ctx->sk);
+	check_done(ctx);
 }
 
 static void ws_data_ready(struct sock *sk)
@@ -120,6 +137,7 @@ static void ws_write_space(struct sock *sk)
 	ws_tx_kick(ctx);
 	if (!ctx->wait.len)	/* else SOCK_NOSPACE stays, to be called again */
 		ctx->proto->write_space(sk);
+	check_done(ctx);
 }
 
 static void ws_state_change(struct sock *sk)
@@ -132,8 +150,7 @@ static void ws_state_change(struct sock *sk)
 	if (ws_defer(ctx, WS_DEFER_STATE))
 		return;
 	ws_tx_kick(ctx);	/* the peer's FIN may call for ours */
-	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx))
-		ws_queue_work(ctx);
+	check_done(ctx);
 }
 
 /* Last act of an owner: whatever softirq could not do meanwhile. */
@@ -154,8 +171,7 @@ static void ws_release_cb(struct sock *sk)
 		ws_tx_kick(ctx);
 	if (todo & WS_DEFER_TX && !ctx->wait.len)
 		ctx->proto->write_space(sk);
-	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx))
-		ws_queue_work(ctx);
+	check_done(ctx);
 }
 
 static int ws_no_disconnect(struct sock *sk, int flags)
@@ -184,6 +200,9 @@ static void build_protos(struct ws_proto *p, struct sock *sk)
 	p->dormant.getsockopt = ws_getsockopt;
 	p->dormant.close = ws_close;
 	p->dormant.disconnect = ws_no_disconnect;
+
+	p->dormant_ops = *p->lower_ops;
+	p->dormant_ops.owner = THIS_MODULE;
 
 	p->active = p->dormant;
 	p->active.recvmsg = ws_proto_recvmsg;
@@ -214,8 +233,7 @@ static void build_protos(struct ws_proto *p, struct sock *sk)
 
 static bool unchanged(const struct ws_proto *p, const struct sock *sk)
 {
-	return p->lower_ops == sk->sk_socket->ops &&
-	       p->data_ready == sk->sk_data_ready &&
+	return p->data_ready == sk->sk_data_ready &&
 	       p->write_space == sk->sk_write_space &&
 	       p->state_change == sk->sk_state_change;
 }
@@ -230,7 +248,8 @@ static struct ws_proto *proto_get(struct sock *sk)
 
 	mutex_lock(&protos_lock);
 	list_for_each_entry(p, &protos, list)
-		if (p->lower == sk->sk_prot && unchanged(p, sk))
+		if (p->lower == sk->sk_prot &&
+		    p->lower_ops == sk->sk_socket->ops && unchanged(p, sk))
 			goto out;
 	p = kzalloc(sizeof(*p), GFP_KERNEL);
 	if (p) {
@@ -326,11 +345,14 @@ int ws_attach(struct sock *sk)
 	if (!ctx)
 		return -ENOMEM;
 
+	/* __sock_release() drops the reference of ops->owner, after close. */
+	__module_get(THIS_MODULE);
 	/* The context first: whoever sees our proto must find it. */
 	write_lock_bh(&sk->sk_callback_lock);
 	__rcu_assign_sk_user_data_with_flags(sk, ctx, SK_USER_DATA_NOCOPY);
 	smp_wmb();
 	WRITE_ONCE(sk->sk_prot, &ctx->proto->dormant);
+	WRITE_ONCE(sk->sk_socket->ops, &ctx->proto->dormant_ops);
 	write_unlock_bh(&sk->sk_callback_lock);
 
 	/* __tcp_set_ulp() took this away before it called us. */
@@ -354,7 +376,8 @@ int ws_activate(struct ws_ctx *ctx, int role)
 
 	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return -ENOTCONN;
-	if (sk->sk_prot != &p->dormant || !unchanged(p, sk))
+	if (sk->sk_prot != &p->dormant || sock->ops != &p->dormant_ops ||
+	    !unchanged(p, sk))
 		return -EBUSY;	/* somebody else hooked it meanwhile */
 
 	ctx->tcp_seq = tcp_sk(sk)->copied_seq;
@@ -372,8 +395,6 @@ int ws_activate(struct ws_ctx *ctx, int role)
 	ctx->last_rx = (u32)jiffies;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
 
-	/* __sock_release() drops the reference of ops->owner. */
-	__module_get(THIS_MODULE);
 	write_lock_bh(&sk->sk_callback_lock);
 	/* an urgent byte is a byte of the stream */
 	sock_set_flag(sk, SOCK_URGINLINE);
@@ -408,7 +429,7 @@ void ws_detach(struct ws_ctx *ctx)
 
 	ctx->flags |= WS_F_GONE;
 	ws_tx_drop(ctx);
-	ws_msgq_free(ctx);
+	ws_msgq_purge(ctx);
 	if (ctx->aux) {
 		kfree_skb(ctx->aux->preload);	/* charged to the socket */
 		ctx->aux->preload = NULL;
@@ -445,6 +466,8 @@ static void free_rcu(struct rcu_head *rcu)
  */
 void ws_free(struct ws_ctx *ctx)
 {
+	if (ctx->aux)
+		kfree(ctx->aux->msgq);
 	kfree(ctx->aux);
 	call_rcu(&ctx->rcu, free_rcu);
 }

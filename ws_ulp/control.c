@@ -312,13 +312,15 @@ void ws_fail(struct ws_ctx *ctx, u16 code, int err)
 	ctx->flags &= ~WS_F_ECHO_DUE;
 	ctx->rx_err = err;
 	trace_ws_fail(ctx->sk, code, err);
-	if (!ws_is(ctx, WS_F_CLOSE_SENT)) {
+	if (ws_is(ctx, WS_F_CLOSE_SENT)) {
+		ws_timer_set(ctx);	/* runs from Close, extended by nothing */
+	} else {
 		ctx->code_next = code;
 		if (ctx->aux)
 			ctx->aux->tx_reason_len = 0;
 		ctx->flags |= WS_F_CLOSE_WANT;
+		ws_closing(ctx);
 	}
-	ws_closing(ctx);
 	ws_tx_kick(ctx);
 }
 
@@ -357,7 +359,8 @@ void ws_abort(struct ws_ctx *ctx, int err)
 
 static bool pinging(const struct ws_ctx *ctx)
 {
-	return ctx->live->ping_interval &&
+	return ctx->live->ping_interval && tcp_sends(ctx->sk) &&
+	       !(ctx->sk->sk_shutdown & RCV_SHUTDOWN) &&
 	       !ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_RCVD | WS_F_FAILED |
 			   WS_F_CLOSE_WANT);
 }
@@ -467,7 +470,8 @@ static void expire_ping(struct ws_ctx *ctx)
 		return;
 	trace_ws_expire(ctx->sk, "ping");
 	if (ws_is(ctx, WS_F_PING_OUT) && live->ping_timeout) {
-		if (ctx->rd.avail || ctx->rd.events) {
+		if (ctx->rd.avail || ctx->rd.events ||
+		    (ws_msgq(ctx) && !ws_msgq_empty(ctx))) {
 			/* the reader is late, not the peer */
 			live->ping_at = (u32)jiffies;
 			return;

@@ -49,37 +49,36 @@ static struct chunk *chunk_of(const struct sk_buff *skb)
  * ws_msgq_open() - WS_RX_MESSAGE was set
  * @ctx: context
  *
+ * The queue stays for as long as the socket: poll() looks at it without a
+ * lock. The caller sets the mode after this.
  * Context: process, socket lock held.
  * Return: 0, -ENOMEM.
  */
 int ws_msgq_open(struct ws_ctx *ctx)
 {
 	struct ws_aux *aux = ws_aux(ctx, GFP_KERNEL);
-	struct ws_msgq *mq;
 
 	if (!aux)
 		return -ENOMEM;
-	mq = kzalloc(sizeof(*mq), GFP_KERNEL_ACCOUNT);
-	if (!mq)
+	if (aux->msgq)
+		return 0;
+	aux->msgq = kzalloc(sizeof(*aux->msgq), GFP_KERNEL_ACCOUNT);
+	if (!aux->msgq)
 		return -ENOMEM;
-	skb_queue_head_init(&mq->q);
-	aux->msgq = mq;
+	skb_queue_head_init(&aux->msgq->q);
 	return 0;
 }
 
 /**
- * ws_msgq_free() - forget all messages; another mode, or detaching
+ * ws_msgq_purge() - forget all messages: the socket is given back
  * @ctx: context
  *
  * Context: process, socket lock held.
  */
-void ws_msgq_free(struct ws_ctx *ctx)
+void ws_msgq_purge(struct ws_ctx *ctx)
 {
-	if (!ctx->aux || !ctx->aux->msgq)
-		return;
-	__skb_queue_purge(&ctx->aux->msgq->q);
-	kfree(ctx->aux->msgq);
-	ctx->aux->msgq = NULL;
+	if (ctx->aux && ctx->aux->msgq)
+		__skb_queue_purge(&ctx->aux->msgq->q);
 }
 
 static struct sk_buff *new_chunk(struct ws_ctx *ctx)

@@ -32,8 +32,15 @@ static int why_nothing(struct ws_ctx *ctx, bool keep)
 	return -err;
 }
 
+/* A part of a message that fills the caller's buffer is a reason to wake. */
+static bool fills(const struct ws_ctx *ctx, size_t room)
+{
+	return ctx->rx_mode == WS_RX_RECORDS &&
+	       READ_ONCE(ctx->rd.avail) >= room;
+}
+
 /* Wait with the lock dropped until there may be something to read. */
-static int wait_readable(struct ws_ctx *ctx, long *timeo)
+static int wait_readable(struct ws_ctx *ctx, long *timeo, size_t room)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
@@ -44,7 +51,8 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo)
 		return sock_intr_errno(*timeo);
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	sk_wait_event(sk, timeo, ws_rx_readable(ctx), &wait);
+	sk_wait_event(sk, timeo, ws_rx_readable(ctx) || fills(ctx, room),
+		      &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return 0;
@@ -180,7 +188,8 @@ static int read_wait(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 			return 0;
 		err = why_nothing(ctx, ps->peek || ps->done);
 		if (err > 0)
-			err = wait_readable(ctx, &timeo);
+			err = wait_readable(ctx, &timeo, ps->len -
+					    sizeof(struct ws_rec));
 		else if (!err)
 			return 0;
 		if (err)
@@ -268,7 +277,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
  */
 u32 ws_rx_level(const struct ws_ctx *ctx)
 {
-	switch (READ_ONCE(ctx->rx_mode)) {
+	switch (smp_load_acquire(&ctx->rx_mode)) {
 	case WS_RX_MESSAGE:
 		return ws_msgq_ready(ctx);
 	case WS_RX_RECORDS:
@@ -434,14 +443,12 @@ int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode)
 		return -EINVAL;
 	if (mode == ctx->rx_mode)
 		return 0;
-	if (ws_msgq(ctx)) {
-		if (!ws_msgq_empty(ctx))
-			return -EBUSY;
-		ws_msgq_free(ctx);
-	}
+	if (ws_msgq(ctx) && !ws_msgq_empty(ctx))
+		return -EBUSY;
 	if (mode == WS_RX_MESSAGE)
 		err = enter_message_mode(ctx);
+	/* Pairs with ws_rx_level(): the queue is there before the mode. */
 	if (!err)
-		ctx->rx_mode = mode;
+		smp_store_release(&ctx->rx_mode, mode);
 	return err;
 }

@@ -26,6 +26,8 @@
  * @b0: opcode and reserved bits
  * @typed: the caller named a type
  * @ctrl: it is a control frame
+ * @begun: a fragment of this call has left
+ * @busy: this call keeps other senders out
  */
 struct send {
 	const struct ws_txrec	*rec;
@@ -33,6 +35,8 @@ struct send {
 	u8			b0;
 	bool			typed;
 	bool			ctrl;
+	bool			begun;
+	bool			busy;
 };
 
 static unsigned int hdr_len(const struct ws_ctx *ctx, size_t n)
@@ -306,11 +310,10 @@ static void frame_mask(struct ws_batch *f, u32 off, size_t n, u32 key)
 	}
 }
 
-static u32 draw_key(const struct ws_ctx *ctx, u32 *key)
+/* Call it after the payload was captured: RFC 6455 section 10.3. */
+static u32 new_key(void)
 {
-	/* After the payload was captured: RFC 6455 section 10.3. */
-	*key = get_random_u32();
-	return *key;
+	return get_random_u32();
 }
 
 /* Append one frame of n bytes of payload, copied. */
@@ -328,7 +331,8 @@ static int frame_add(struct ws_ctx *ctx, struct ws_batch *f,
 	if (err)
 		return err;
 	if (ws_is(ctx, WS_F_CLIENT)) {
-		frame_mask(f, start + hlen, n, draw_key(ctx, &key));
+		key = new_key();
+		frame_mask(f, start + hlen, n, key);
 		ws_hdr_build(hdr, b0, n, &key);
 	} else {
 		ws_hdr_build(hdr, b0, n, NULL);
@@ -386,7 +390,8 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	if (copy_from_iter(buf + hlen, n, from) != n)
 		return -EFAULT;
 	if (ws_is(ctx, WS_F_CLIENT)) {
-		ws_mask(buf + hlen, n, draw_key(ctx, &key));
+		key = new_key();
+		ws_mask(buf + hlen, n, key);
 		ws_hdr_build(buf, b0, n, &key);
 	} else {
 		ws_hdr_build(buf, b0, n, NULL);
@@ -454,11 +459,13 @@ static int frame_pin(struct ws_batch *f, struct iov_iter *from, size_t n)
 static int send_pinned(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 		       u8 b0, struct ubuf_info *uarg)
 {
-	struct ws_batch *f = batch_new(iov_iter_npages(from, INT_MAX) + 2);
-	struct iov_iter saved = *from;
+	struct iov_iter saved = *from, part = *from;
+	struct ws_batch *f;
 	u8 *hdr;
 	int err;
 
+	iov_iter_truncate(&part, n);	/* the pieces of this frame only */
+	f = batch_new(iov_iter_npages(&part, INT_MAX) + 2);
 	if (!f)
 		return -ENOMEM;
 	hdr = frame_hdr_room(ctx->sk, f, hdr_len(ctx, n));
@@ -564,7 +571,8 @@ int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len)
 		return -EAGAIN;
 	memcpy(buf + hlen, p, len);
 	if (ws_is(ctx, WS_F_CLIENT)) {
-		ws_mask(buf + hlen, len, draw_key(ctx, &key));
+		key = new_key();
+		ws_mask(buf + hlen, len, key);
 		ws_hdr_build(buf, WS_B0_FIN | opcode, len, &key);
 	} else {
 		ws_hdr_build(buf, WS_B0_FIN | opcode, len, NULL);
@@ -679,27 +687,6 @@ static int wait_memory(struct ws_ctx *ctx, long *timeo)
 	return sk_stream_wait_memory(ctx->sk, timeo);
 }
 
-/* Wait for room and send one frame or batch; loops while memory is short. */
-static int send_one(struct ws_ctx *ctx, struct msghdr *msg, size_t n, u8 b0,
-		    const struct send *s, struct ubuf_info *uarg, long *timeo,
-		    bool mine)
-{
-	int err;
-
-	do {
-		err = wait_ready(ctx, timeo, mine || s->ctrl);
-		if (err)
-			return err;
-		if (tx_over(ctx))
-			return tx_over_error(ctx);
-		err = s->rec ? send_records(ctx, msg, s) :
-			       send_frame(ctx, msg, n, b0, uarg);
-		if (err == -ENOMEM || err == -EAGAIN)
-			err = wait_memory(ctx, timeo) ? : -ENOMEM;
-	} while (err == -ENOMEM);
-	return err;
-}
-
 static u8 first_byte(const struct ws_ctx *ctx, const struct send *s, bool fin)
 {
 	u8 b0 = fin ? WS_B0_FIN : 0;
@@ -711,13 +698,46 @@ static u8 first_byte(const struct ws_ctx *ctx, const struct send *s, bool fin)
 	return b0 | (s->typed ? s->b0 : ctx->tx_type);
 }
 
+/*
+ * A call that begins a message of its own cannot do so in an open one. Asked
+ * after each wait, because others send while the lock is dropped.
+ */
+static bool begins_in_open(const struct ws_ctx *ctx, const struct send *s)
+{
+	return ws_is(ctx, WS_F_TX_OPEN) && !s->begun &&
+	       ((s->typed && !s->ctrl) || s->rec);
+}
+
+/* Wait for room and send one frame or batch; loops while memory is short. */
+static int send_one(struct ws_ctx *ctx, struct msghdr *msg, size_t n, bool fin,
+		    const struct send *s, struct ubuf_info *uarg, long *timeo)
+{
+	int err;
+
+	do {
+		err = wait_ready(ctx, timeo, s->busy || s->ctrl);
+		if (err)
+			return err;
+		if (tx_over(ctx))
+			return tx_over_error(ctx);
+		if (begins_in_open(ctx, s))
+			return -EINVAL;
+		err = s->rec ? send_records(ctx, msg, s) :
+			       send_frame(ctx, msg, n,
+					  first_byte(ctx, s, fin), uarg);
+		if (err != -ENOMEM && err != -EAGAIN)
+			return err;
+		err = wait_memory(ctx, timeo);
+	} while (!err);
+	return tx_over(ctx) ? tx_over_error(ctx) : err;
+}
+
 /* As many frames as the message takes. Return: bytes in finished frames. */
 static ssize_t send_message(struct ws_ctx *ctx, struct msghdr *msg,
-			    size_t size, const struct send *s,
+			    size_t size, struct send *s,
 			    struct ubuf_info *uarg)
 {
 	long timeo = sock_sndtimeo(ctx->sk, msg->msg_flags & MSG_DONTWAIT);
-	bool mine = false;
 	size_t sent = 0;
 	int err;
 
@@ -725,25 +745,23 @@ static ssize_t send_message(struct ws_ctx *ctx, struct msghdr *msg,
 		size_t n = min_t(size_t, size - sent, ctx->tx_frame_max);
 		bool fin = sent + n == size && !(msg->msg_flags & MSG_MORE);
 
-		if (s->rec)
-			n = size;
-		err = send_one(ctx, msg, n, first_byte(ctx, s, fin), s, uarg,
-			       &timeo, mine);
+		err = send_one(ctx, msg, n, fin, s, uarg, &timeo);
 		if (err)
 			break;
-		sent += n;
+		sent = s->rec ? size : sent + n;
 		if (s->ctrl || s->rec)
 			break;
 		if (fin)
 			ctx->flags &= ~WS_F_TX_OPEN;
 		else
 			ctx->flags |= WS_F_TX_OPEN;
-		if (sent < size && timeo && !mine) {
-			mine = true;
+		s->begun = true;
+		if (sent < size && timeo && !s->busy) {
+			s->busy = true;
 			ctx->flags |= WS_F_TX_BUSY;
 		}
 	} while (sent < size && !uarg);
-	if (mine) {
+	if (s->busy) {
 		ctx->flags &= ~WS_F_TX_BUSY;
 		ctx->proto->write_space(ctx->sk);
 	}
@@ -839,17 +857,6 @@ static int parse_cmsgs(const struct ws_ctx *ctx, struct msghdr *msg,
 	return s->ctrl && size > WS_CTRL_MAX ? -EMSGSIZE : 0;
 }
 
-static int send_check(struct ws_ctx *ctx, const struct send *s)
-{
-	if (tx_over(ctx))
-		return tx_over_error(ctx);
-	/* A message is open: what continues it has no type of its own. */
-	if (ws_is(ctx, WS_F_TX_OPEN) && !ws_is(ctx, WS_F_TX_BUSY) &&
-	    ((s->typed && !s->ctrl) || s->rec))
-		return -EINVAL;
-	return 0;
-}
-
 static struct ubuf_info *get_uarg(struct ws_ctx *ctx, struct msghdr *msg,
 				  size_t size)
 {
@@ -873,14 +880,15 @@ static struct ubuf_info *get_uarg(struct ws_ctx *ctx, struct msghdr *msg,
 }
 
 static ssize_t send_locked(struct ws_ctx *ctx, struct msghdr *msg,
-			   size_t size, const struct send *s)
+			   size_t size, struct send *s)
 {
 	struct ubuf_info *uarg;
 	ssize_t ret;
 
-	ret = send_check(ctx, s);
-	if (ret)
-		return ret;
+	if (tx_over(ctx))
+		return tx_over_error(ctx);
+	if (!ws_is(ctx, WS_F_TX_BUSY) && begins_in_open(ctx, s))
+		return -EINVAL;
 	uarg = get_uarg(ctx, msg, size);
 	if (IS_ERR(uarg))
 		return PTR_ERR(uarg);

@@ -80,6 +80,7 @@ struct ws_msgq;
  * @list: in the table of attach.c
  * @dormant: before WS_ROLE: options and close only
  * @active: after WS_ROLE
+ * @dormant_ops: before WS_ROLE: those of the lower layer, owned by us
  * @ops: after WS_ROLE
  * @lower: what the socket ran before; all calls go through it
  * @lower_ops: likewise
@@ -91,6 +92,7 @@ struct ws_proto {
 	struct list_head	list;
 	struct proto		dormant;
 	struct proto		active;
+	struct proto_ops	dormant_ops;
 	struct proto_ops	ops;
 	struct proto		*lower;
 	const struct proto_ops	*lower_ops;
@@ -327,7 +329,7 @@ int ws_rx_preload(struct ws_ctx *ctx, sockptr_t data, unsigned int len);
 /* msgq.c */
 int ws_msgq_open(struct ws_ctx *ctx);
 void ws_msgq_fill(struct ws_ctx *ctx);
-void ws_msgq_free(struct ws_ctx *ctx);
+void ws_msgq_purge(struct ws_ctx *ctx);
 int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags);
 u32 ws_msgq_ready(const struct ws_ctx *ctx);
 bool ws_msgq_empty(const struct ws_ctx *ctx);
