@@ -144,7 +144,7 @@ def digest_refused():
                        {'response': ''}, {'response': '0' * 64},
                        {'method': 'POST'}, {'qop': ''}, {'qop': 'auth-int'},
                        {'nc': '1'}, {'nc': 'x' * 8}, {'cnonce': ''},
-                       {'username': None}, {'cnonce': 'x' * 600},
+                       {'username': None}, {'cnonce': 'x' * 1100},
                        {'algorithm': 'SHA-256-sess'},
                        {'algorithm': 'SHA-1'}):
             head = tried(ours, credentials(offer, **change))
@@ -331,7 +331,7 @@ def not_possible():
     expect((drive.result, drive.status), (EAUTH, 401))
     for offers in ([], ['Negotiate'], ['Digest realm="x"'],
                    ['Digest realm="x", nonce="n", algorithm=SHA-1'],
-                   ['Digest realm="x", nonce="' + 'n' * 600 + '"']):
+                   ['Digest realm="x", nonce="' + 'n' * 1100 + '"']):
         drive, _ = session(unauthorized(*offers))
         expect((drive.result, drive.status), (EAUTH, 401), offers)
         contains(drive.error, 'unknown kind')

@@ -44,7 +44,7 @@ static const struct {
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-static void option(struct wsup_config *config, const char *arg)
+static void set_option(struct wsup_config *config, const char *arg)
 {
 	const char *value = strchr(arg, '=') + 1;
 	size_t i, len = (size_t)(value - 1 - arg);
@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 
 	wsup_config_set(config, WSUP_ATTACH, 0);
 	for (i = 1; i < argc - 2; i++)
-		option(config, argv[i]);
+		set_option(config, argv[i]);
 	if (!strcmp(argv[i], "accept")) {
 		fd = atoi(argv[i + 1]);
 		ret = wsup_accept_new(&hs, fd, config);

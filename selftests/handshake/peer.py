@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 
-DRIVE = os.environ['DRIVE']
+DRIVE = os.environ.get('DRIVE')
 LIMIT = 30
 
 ESYNTAX, ELIMIT, EEOF, EHTTP, ESTATUS, EUPGRADE, EACCEPT, ESUBPROTOCOL, \

@@ -219,6 +219,11 @@ static bool make_private(struct loop *loop, struct conn *conn)
 	return true;
 }
 
+static bool handing_over(const struct conn *conn)
+{
+	return conn->stopping && serve_stop == STOP_HANDOVER;
+}
+
 static void after_send(struct loop *loop, struct conn *conn)
 {
 	struct chunk *chunk = conn->chunk;
@@ -244,7 +249,7 @@ static void on_sent(struct loop *loop, struct op *op, int res,
 	(void)flags;
 	if (res >= 0)
 		after_send(loop, conn);
-	else if (res == -ECANCELED && conn->stopping)
+	else if ((res == -ECANCELED || res == -EAGAIN) && handing_over(conn))
 		conn_leave(loop, conn);
 	else if (res == -EAGAIN && make_private(loop, conn))
 		send_next(loop, conn);
@@ -252,13 +257,13 @@ static void on_sent(struct loop *loop, struct op *op, int res,
 		conn_close(loop, conn);
 }
 
-/* From the loop's memory only what is taken at once. */
+/* From the loop's memory only what is taken at once; a successor can wait. */
 static void send_next(struct loop *loop, struct conn *conn)
 {
 	struct chunk *chunk = conn->chunk;
 	int flags = MSG_NOSIGNAL | prepare(conn, chunk);
 
-	if (chunk->number != PRIVATE)
+	if (chunk->number != PRIVATE || handing_over(conn))
 		flags |= MSG_DONTWAIT;
 	conn->op.done = on_sent;
 	io_uring_prep_sendmsg(loop_sqe(loop, &conn->op), conn->fd, &chunk->msg,

@@ -46,6 +46,7 @@ static bool is(const char *arg, const char *shorter, const char *longer)
 int main(int argc, char **argv)
 {
 	const struct command *c;
+	static char name[32];
 
 	if (argc < 2) {
 		print_help(stderr);
@@ -65,5 +66,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	command_name = c->name;
+	/* as getopt_long() shall begin its messages */
+	snprintf(name, sizeof(name), "wsup: %s", c->name);
+	argv[1] = name;
 	return c->run(argc - 1, argv + 1);
 }

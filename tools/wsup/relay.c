@@ -261,7 +261,9 @@ static void on_ready(struct loop *loop, struct op *op, int res,
 
 	(void)flags;
 	way->waiting = false;
-	if (res != -ECANCELED && !relay->failed)
+	/* a successor goes on where this ends */
+	if (res != -ECANCELED && !relay->failed &&
+	    !(relay->conn->stopping && serve_stop == STOP_HANDOVER))
 		advance(loop, way);
 	settle(loop, relay);
 }
