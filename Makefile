@@ -69,7 +69,7 @@ VM	:= selftests/vm
 KERNELS	:= 6.12 7.2
 
 # Scripts of their own, which boot what they need
-RUNS	:= demo conformance interop mutants bench
+RUNS	:= demo conformance interop mutants bench coverage
 
 .PHONY: all help check check-debug shell lint $(SUITES) $(RUNS)
 all:
@@ -92,6 +92,7 @@ help:
 #help make interop      other people's programs, both ways
 #help make mutants      one-line breaks of the module, each caught by a test
 #help make bench        instructions and bytes, against their targets
+#help make coverage     lines of the module that the kselftests execute
 #help make lint         W=1, sparse, checkpatch, spelling, shellcheck, layers
 #help make install      module, header and tools, on this machine (as root)
 #help make clean        remove build/; the cache of the test machine stays
