@@ -103,7 +103,7 @@ static void many(void *arg, unsigned int n)
 
 static double further(struct batch *b, const char *what)
 {
-	double insn = slope(few, many, b, MANY - FEW);
+	double insn = slope("P7", what, few, many, b, MANY - FEW);
 
 	report_raw("P7", what, insn, "insn/further message");
 	return insn;

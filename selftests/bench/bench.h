@@ -27,10 +27,15 @@ void dief(const char *format, ...)
 /* measure.c */
 typedef void (*loop_fn)(void *arg, unsigned int n);
 
+extern bool profiling;	/* mark the loops for a plugin, measure nothing */
+
 u64 now(void);
-double cost(loop_fn loop, void *arg);
-double slope(loop_fn few, loop_fn many, void *arg, unsigned int further);
+double cost(const char *target, const char *what, loop_fn loop, void *arg);
+double slope(const char *target, const char *what, loop_fn few, loop_fn many,
+	     void *arg, unsigned int further);
 u64 spin(u64 duration);
+void profile_begin(void);
+void profile_end(const char *target, const char *what, u64 turns);
 
 /* report.c */
 extern const char *report_kernel;

@@ -145,8 +145,10 @@ static double per_round(const char *what, u64 (*count)(void))
 
 	spin(WINDOW / 10);
 	n = count();
+	profile_begin();
 	busy = spin(WINDOW);
 	n = count() - n;
+	profile_end("P9", what, n);
 	if (!n)
 		dief("no round in the window");
 	insn = ((double)busy - (double)background) / n;
@@ -277,7 +279,9 @@ void bench_keepalive(void)
 {
 	double user, kernel;
 
+	profile_begin();
 	background = spin(WINDOW);
+	profile_end("P9", "background", 1);
 	report_raw("P9", "background", background, "insn/window");
 	user = in_user_space();
 	kernel = in_kernel();

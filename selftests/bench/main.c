@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * usage: bench [-o FILE.csv] [NAME...]
+ * usage: bench [-p] [-o FILE.csv] [NAME...]
  *
  * Measure against plain TCP and against framing in user space. One line a
  * target on stdout; all that was measured goes to FILE.csv. Exit status 1
  * when something could not be measured or the kernel's counters do not agree
- * with what was sent; a missed target is a line, not a failure.
+ * with what was sent; a missed target is a line, not a failure. With -p
+ * nothing is measured here: the loops run between marks for the emulator's
+ * plugin (profile/).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -54,7 +56,7 @@ static void usage(void)
 {
 	unsigned int i;
 
-	fprintf(stderr, "usage: bench [-o FILE.csv] [NAME...]\n");
+	fprintf(stderr, "usage: bench [-p] [-o FILE.csv] [NAME...]\n");
 	for (i = 0; i < ARRAY_SIZE(benchmarks); i++)
 		fprintf(stderr, "  %-10s %s\n", benchmarks[i].name,
 			benchmarks[i].what);
@@ -88,10 +90,13 @@ int main(int argc, char **argv)
 	unsigned int i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "o:")) != -1) {
-		if (opt != 'o')
+	while ((opt = getopt(argc, argv, "o:p")) != -1) {
+		if (opt == 'o')
+			csv = optarg;
+		else if (opt == 'p')
+			profiling = true;
+		else
 			usage();
-		csv = optarg;
 	}
 	report_open(csv);
 	if (optind == argc)

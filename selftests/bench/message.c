@@ -54,17 +54,15 @@ static double over_tcp(const char *what, const struct hop *plain,
 	pair_open(&p);
 	h.from = rx ? p.peer : p.app;
 	h.to = rx ? p.app : p.peer;
-	tcp = cost(hop, &h);
+	snprintf(name, sizeof(name), "%s on plain TCP", what);
+	tcp = cost("P4", name, hop, &h);
 	h = *framed;
 	h.from = rx ? p.peer : p.app;
 	h.to = rx ? p.app : p.peer;
 	attach(p.app, role);
-	ws = cost(hop, &h);
-	pair_close(&p);
-	snprintf(name, sizeof(name), "%s on plain TCP", what);
-	report_raw("P4", name, tcp, "insn/message");
 	snprintf(name, sizeof(name), "%s framed", what);
-	report_raw("P4", name, ws, "insn/message");
+	ws = cost("P4", name, hop, &h);
+	pair_close(&p);
 	return ws - tcp;
 }
 

@@ -70,12 +70,11 @@ static double pong_cost(enum server_kind kind, const char *what)
 		sched_yield();	/* it has not come to epoll_wait() yet */
 	wakeups = *s.wakeups;
 	switches = server_switches(&s);
-	insn = cost(ping, &pg);
+	insn = cost("P8", what, ping, &pg);
 	switches = server_switches(&s) - switches;
 	wakeups = *s.wakeups - wakeups;
 	server_stop(&s);
 	pair_close(&p);
-	report_raw("P8", what, insn, "insn/pong");
 	if (kind == SERVE_KERNEL) {
 		report_most("P8", "pong", switches, "wake-ups of the server", 0);
 		report_most("P8", "pong", wakeups,
