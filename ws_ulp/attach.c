@@ -136,7 +136,7 @@ static void ws_write_space(struct sock *sk)
 		return;
 	ws_tx_kick(ctx);
 	if (!ctx->wait.len)	/* else SOCK_NOSPACE stays, to be called again */
-		ctx->proto->write_space(sk);
+		ws_tx_wake(ctx);
 	check_done(ctx);
 }
 
@@ -170,7 +170,7 @@ static void ws_release_cb(struct sock *sk)
 	if (todo & (WS_DEFER_TX | WS_DEFER_STATE))
 		ws_tx_kick(ctx);
 	if (todo & WS_DEFER_TX && !ctx->wait.len)
-		ctx->proto->write_space(sk);
+		ws_tx_wake(ctx);
 	check_done(ctx);
 }
 

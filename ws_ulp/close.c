@@ -270,6 +270,7 @@ int ws_shutdown(struct socket *sock, int how)
 	}
 	if (how != SHUT_WR) {
 		ctx->flags |= WS_F_RX_SHUT;
+		ws_msgq_purge(ctx);
 		ws_rx_scan(ctx);
 	}
 	ctx->proto->state_change(sk);	/* wake whoever polls */

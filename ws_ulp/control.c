@@ -528,7 +528,7 @@ void ws_expire(struct ws_ctx *ctx)
 		if (ws_rx_level(ctx))
 			ctx->proto->data_ready(ctx->sk);
 		if (!ctx->wait.len)
-			ctx->proto->write_space(ctx->sk);
+			ws_tx_wake(ctx);
 	}
 	expire_stall(ctx);
 	expire_ping(ctx);

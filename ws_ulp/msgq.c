@@ -70,15 +70,20 @@ int ws_msgq_open(struct ws_ctx *ctx)
 }
 
 /**
- * ws_msgq_purge() - forget all messages: the socket is given back
+ * ws_msgq_purge() - forget all messages: nobody will read them
  * @ctx: context
  *
  * Context: process, socket lock held.
  */
 void ws_msgq_purge(struct ws_ctx *ctx)
 {
-	if (ctx->aux && ctx->aux->msgq)
-		__skb_queue_purge(&ctx->aux->msgq->q);
+	struct ws_msgq *mq = ctx->aux ? ctx->aux->msgq : NULL;
+
+	if (!mq)
+		return;
+	__skb_queue_purge(&mq->q);
+	WRITE_ONCE(mq->whole, 0);
+	mq->part = false;
 }
 
 static struct sk_buff *new_chunk(struct ws_ctx *ctx)
@@ -167,6 +172,7 @@ static bool fill_data(struct ws_ctx *ctx)
 			kfree_skb(skb);
 		return false;
 	}
+	ps.frame.flags |= chunk_of(skb)->frame.flags & WS_F_FIRST;
 	chunk_of(skb)->frame = ps.frame;
 	chunk_of(skb)->eor = ps.eor;
 	if (!old)

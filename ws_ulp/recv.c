@@ -99,7 +99,7 @@ static void pad_record(struct ws_pass *ps, u32 len)
  */
 static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 {
-	struct ws_pass one = { .to = ps->to, .cmsg = true };
+	struct ws_pass one = { .to = ps->to, .cmsg = true, .cur = ps->cur };
 	struct ws_reader saved = ctx->rd;
 	struct iov_iter head = *ps->to;
 	struct ws_rec rec = { };
@@ -119,6 +119,7 @@ static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 	}
 	ps->done += sizeof(rec) + one.done;
 	pad_record(ps, one.done);
+	ps->cur = one.cur;
 	ps->stop = !one.eor;
 	return err;
 undo:
@@ -136,7 +137,7 @@ static bool part_due(const struct ws_ctx *ctx, size_t room)
 
 	return ctx->rd.avail &&
 	       (ctx->rd.avail >= room || ws_rx_ending(ctx) ||
-		atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf / 2);
+		atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf / 4);
 }
 
 static int read_records(struct ws_ctx *ctx, struct ws_pass *ps)
@@ -162,6 +163,7 @@ static int read_once(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 	int err;
 
 	ws_rx_scan(ctx);
+	ps->cur = (struct ws_cursor){ };	/* the lock was dropped */
 	if (ws_msgq(ctx))
 		err = read_message(ctx, ps, flags);
 	else if (ctx->rx_mode == WS_RX_RECORDS)
@@ -305,8 +307,26 @@ bool ws_rx_readable(const struct ws_ctx *ctx)
 	       inet_sk_state_load(sk) == TCP_CLOSE;
 }
 
+/* Heads and padding of the whole messages that are there count too. */
+static int records_inq(struct ws_ctx *ctx)
+{
+	struct ws_cursor cur = { };
+	u64 n = 0;
+
+	while (ctx->rd.whole) {
+		struct ws_pass ps = { .len = INT_MAX, .cmsg = true,
+				      .cur = cur };
+
+		if (ws_rx_pass(ctx, &ps) || !ps.eor)
+			break;
+		n += sizeof(struct ws_rec) + ALIGN(ps.done, REC_ALIGN);
+		cur = ps.cur;
+	}
+	return min_t(u64, n, INT_MAX);
+}
+
 /**
- * ws_rx_inq() - payload bytes that one read returns now
+ * ws_rx_inq() - bytes that one read returns now, as far as known
  * @ctx: context of an active socket
  *
  * Context: socket lock held.
@@ -320,7 +340,10 @@ int ws_rx_inq(struct ws_ctx *ctx)
 	if (ws_msgq(ctx))
 		return ws_msgq_inq(ctx);
 	saved = ctx->rd;
-	ws_rx_pass(ctx, &ps);
+	if (ctx->rx_mode == WS_RX_RECORDS)
+		ps.done = records_inq(ctx);
+	else
+		ws_rx_pass(ctx, &ps);
 	ctx->rd = saved;
 	return ps.done;
 }

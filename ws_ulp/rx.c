@@ -25,16 +25,6 @@
 /* Frames that one pass may look at before it lets others run. */
 #define SCAN_BUDGET	4096
 
-/**
- * struct cursor - a place in the receive queue
- * @skb: buffer that holds @off, or NULL at the end
- * @off: offset within @skb
- */
-struct cursor {
-	struct sk_buff	*skb;
-	u32		off;
-};
-
 static struct sk_buff *preload_of(const struct ws_ctx *ctx)
 {
 	return unlikely(ctx->aux) ? ctx->aux->preload : NULL;
@@ -58,10 +48,10 @@ static u32 data_end(const struct ws_ctx *ctx)
 }
 
 /* From the tail, because what is looked for has just arrived. */
-static struct cursor cursor_at(struct ws_ctx *ctx, u32 seq)
+static struct ws_cursor cursor_at(struct ws_ctx *ctx, u32 seq)
 {
 	struct sk_buff *skb = preload_of(ctx);
-	struct cursor cur = { };
+	struct ws_cursor cur = { };
 
 	if (unlikely(skb) && before(seq, ctx->aux->preload_end)) {
 		cur.skb = skb;
@@ -83,7 +73,7 @@ static struct cursor cursor_at(struct ws_ctx *ctx, u32 seq)
  * By sequence numbers, not lengths: what follows the preload may be a buffer
  * whose first bytes the handshake had read.
  */
-static void cursor_skip(struct ws_ctx *ctx, struct cursor *cur, u32 n)
+static void cursor_skip(struct ws_ctx *ctx, struct ws_cursor *cur, u32 n)
 {
 	cur->off += n;
 	while (cur->skb && cur->off >= cur->skb->len) {
@@ -96,9 +86,9 @@ static void cursor_skip(struct ws_ctx *ctx, struct cursor *cur, u32 n)
 }
 
 /* From the head, because that is where the reader is. */
-static struct cursor cursor_head(struct ws_ctx *ctx, u32 seq)
+static struct ws_cursor cursor_head(struct ws_ctx *ctx, u32 seq)
 {
-	struct cursor cur = { .skb = preload_of(ctx) };
+	struct ws_cursor cur = { .skb = preload_of(ctx) };
 
 	if (!cur.skb)
 		cur.skb = skb_peek(&ctx->sk->sk_receive_queue);
@@ -108,10 +98,10 @@ static struct cursor cursor_head(struct ws_ctx *ctx, u32 seq)
 }
 
 /* Up to n bytes at the cursor, from wherever they are. */
-static const u8 *cursor_gather(struct ws_ctx *ctx, const struct cursor *at,
+static const u8 *cursor_gather(struct ws_ctx *ctx, const struct ws_cursor *at,
 			       u8 *buf, u32 *n)
 {
-	struct cursor cur = *at;
+	struct ws_cursor cur = *at;
 	u32 want = *n, got = 0;
 
 	while (cur.skb && got < want) {
@@ -127,7 +117,7 @@ static const u8 *cursor_gather(struct ws_ctx *ctx, const struct cursor *at,
 }
 
 /* Likewise, without a copy where they are contiguous. */
-static const u8 *cursor_peek(struct ws_ctx *ctx, const struct cursor *cur,
+static const u8 *cursor_peek(struct ws_ctx *ctx, const struct ws_cursor *cur,
 			     u8 *buf, u32 *n)
 {
 	u32 len = *n;
@@ -192,10 +182,10 @@ static void scan_data(struct ws_ctx *ctx, const struct ws_hdr *h)
 }
 
 /* A whole control frame, or nothing yet. */
-static bool scan_ctrl(struct ws_ctx *ctx, struct cursor *cur,
+static bool scan_ctrl(struct ws_ctx *ctx, struct ws_cursor *cur,
 		      const struct ws_hdr *h)
 {
-	u8 body[WS_CTRL_MAX];
+	u8 body[WS_CTRL_MAX] __uninitialized;
 	u32 n = h->len;
 	const u8 *p;
 
@@ -220,9 +210,9 @@ static bool scan_ctrl(struct ws_ctx *ctx, struct cursor *cur,
 }
 
 /* One header at the scanner's position. Return: something was taken. */
-static bool scan_frame(struct ws_ctx *ctx, struct cursor *cur)
+static bool scan_frame(struct ws_ctx *ctx, struct ws_cursor *cur)
 {
-	u8 buf[WS_HDR_MAX];
+	u8 buf[WS_HDR_MAX] __uninitialized;
 	u32 n = min_t(u32, WS_HDR_MAX, data_end(ctx) - ctx->scan.seq);
 	const u8 *p = cursor_peek(ctx, cur, buf, &n);
 	struct ws_hdr h;
@@ -252,7 +242,7 @@ static bool scan_frame(struct ws_ctx *ctx, struct cursor *cur)
 	return true;
 }
 
-static void scan_payload(struct ws_ctx *ctx, struct cursor *cur, u32 avail)
+static void scan_payload(struct ws_ctx *ctx, struct ws_cursor *cur, u32 avail)
 {
 	u32 n = min_t(u64, ctx->scan.left, avail);
 
@@ -268,7 +258,7 @@ static void scan_payload(struct ws_ctx *ctx, struct cursor *cur, u32 avail)
 
 static void scan_loop(struct ws_ctx *ctx)
 {
-	struct cursor cur = cursor_at(ctx, ctx->scan.seq);
+	struct ws_cursor cur = cursor_at(ctx, ctx->scan.seq);
 	int budget = SCAN_BUDGET;
 	u32 avail;
 
@@ -490,10 +480,10 @@ static int pass_empty(struct ws_ctx *ctx, struct ws_pass *ps)
 }
 
 /* A header at the reader's position; the scanner has judged it. */
-static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps, struct cursor *cur)
+static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps, struct ws_cursor *cur)
 {
 	struct ws_reader *rd = &ctx->rd;
-	u8 buf[WS_HDR_MAX];
+	u8 buf[WS_HDR_MAX] __uninitialized;
 	u32 n = min_t(u32, WS_HDR_MAX, ctx->scan.seq - rd->seq);
 	const u8 *p = cursor_peek(ctx, cur, buf, &n);
 	struct ws_hdr h;
@@ -526,7 +516,7 @@ static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps, struct cursor *cu
 }
 
 static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
-			struct cursor *cur)
+			struct ws_cursor *cur)
 {
 	struct ws_reader *rd = &ctx->rd;
 	u32 n = ctx->scan.seq - rd->seq;
@@ -570,12 +560,13 @@ static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
 int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps)
 {
 	struct ws_reader *rd = &ctx->rd;
-	struct cursor cur;
+	struct ws_cursor cur = ps->cur;
 	int err = 0;
 
 	if (rd->seq == ctx->scan.seq)
 		return 0;
-	cur = cursor_head(ctx, rd->seq);
+	if (!cur.skb)
+		cur = cursor_head(ctx, rd->seq);
 	while (!err && !ps->stop && rd->seq != ctx->scan.seq && cur.skb) {
 		if (!rd->left)
 			err = pass_header(ctx, ps, &cur);
@@ -584,6 +575,7 @@ int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps)
 		else
 			break;
 	}
+	ps->cur = cur;
 	return err;
 }
 

@@ -62,6 +62,9 @@ static int set_live(struct ws_ctx *ctx, int optname, u32 val)
 		return -ENOMEM;
 	*live_field(ctx->live, optname) = val;
 	ws_timer_set(ctx);
+	/* release_sock() sees whether a frame has begun already */
+	if (ws_is(ctx, WS_F_ACTIVE))
+		atomic_or(WS_DEFER_RX, &ctx->deferred);
 	return 0;
 }
 

@@ -179,6 +179,23 @@ void ws_tx_drop(struct ws_ctx *ctx)
 }
 
 /**
+ * ws_tx_wake() - there is room: wake whoever waits for it
+ * @ctx: context
+ *
+ * A sender in the middle of its message makes the socket unwritable for all
+ * others, so the lower layer's wake-up, which asks that, would miss him.
+ * Context: socket lock held, any context.
+ */
+void ws_tx_wake(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	ctx->proto->write_space(sk);
+	if (ws_is(ctx, WS_F_TX_BUSY) && sk->sk_socket)
+		wake_up_interruptible_all(sk_sleep(sk));
+}
+
+/**
  * ws_tx_push() - hand the lower layer what waits
  * @ctx: context
  *
@@ -207,7 +224,7 @@ bool ws_tx_push(struct ws_ctx *ctx)
 		return false;
 	}
 	wait_end(ctx);
-	ctx->proto->write_space(ctx->sk);
+	ws_tx_wake(ctx);
 	return true;
 }
 
@@ -375,7 +392,7 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	unsigned int hlen = hdr_len(ctx, n);
 	struct sock *sk = ctx->sk;
 	struct msghdr m = { };
-	u8 buf[SMALL];
+	u8 buf[SMALL] __uninitialized;
 	struct kvec kv;
 	u32 key;
 	int ret;
@@ -387,7 +404,8 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	if (!skb_page_frag_refill(SMALL + 32, sk_page_frag(sk),
 				  sk->sk_allocation))
 		return -ENOMEM;
-	if (copy_from_iter(buf + hlen, n, from) != n)
+	/* n and the room are ours: no need to ask for the stack's bounds */
+	if (_copy_from_iter(buf + hlen, n, from) != n)
 		return -EFAULT;
 	if (ws_is(ctx, WS_F_CLIENT)) {
 		key = new_key();
@@ -763,7 +781,7 @@ static ssize_t send_message(struct ws_ctx *ctx, struct msghdr *msg,
 	} while (sent < size && !uarg);
 	if (s->busy) {
 		ctx->flags &= ~WS_F_TX_BUSY;
-		ctx->proto->write_space(ctx->sk);
+		ws_tx_wake(ctx);
 	}
 	return sent || !err ? sent : err;
 }

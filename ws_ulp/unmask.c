@@ -13,7 +13,10 @@
 #include "utf8.h"
 #include "ws.h"
 
-/* On the stack: large enough to make the calls per piece cheap. */
+/*
+ * On the stack: large enough to make the calls per piece cheap. Written before
+ * it is read, so a hardened kernel need not zero it.
+ */
 #define BOUNCE	512
 
 #define put_masked(to, from, i, key) \
@@ -177,7 +180,7 @@ int ws_copy_out(struct ws_ctx *ctx, struct sk_buff *skb, u32 off,
 		struct iov_iter *to, u32 len)
 {
 	struct ws_reader *rd = &ctx->rd;
-	u8 bounce[BOUNCE];
+	u8 bounce[BOUNCE] __uninitialized;
 	u32 done = 0;
 
 	while (done < len) {

@@ -284,6 +284,16 @@ int ws_attach_init(void);
 void ws_attach_exit(void);
 
 /**
+ * struct ws_cursor - a place in the receive queue
+ * @skb: buffer that holds @off, or NULL at the end
+ * @off: offset within @skb
+ */
+struct ws_cursor {
+	struct sk_buff	*skb;
+	u32		off;
+};
+
+/**
  * struct ws_pass - one walk of the reader
  * @to: where payload goes; NULL counts only
  * @len: most bytes to return
@@ -295,6 +305,7 @@ void ws_attach_exit(void);
  * @stop: nothing more fits this call
  * @trunc: the rest of the message was thrown away
  * @frame: what the bytes belong to
+ * @cur: where the reader is, kept until ws_rx_consume(); none at first
  */
 struct ws_pass {
 	struct iov_iter	*to;
@@ -307,6 +318,7 @@ struct ws_pass {
 	bool		stop;
 	bool		trunc;
 	struct ws_frame	frame;
+	struct ws_cursor cur;
 };
 
 /* rx.c */
@@ -345,6 +357,7 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len);
 bool ws_tx_push(struct ws_ctx *ctx);
 void ws_tx_drop(struct ws_ctx *ctx);
+void ws_tx_wake(struct ws_ctx *ctx);
 bool ws_tx_memory_free(const struct sock *sk, int wake);
 
 /* control.c */

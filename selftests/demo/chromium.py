@@ -12,6 +12,8 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 
 from websockets.sync.client import connect
 
+TIMEOUT = 600       # s, for a script
+
 
 class Quiet(SimpleHTTPRequestHandler):
     """Serves the page; a secure context needs an origin, file: has none."""
@@ -60,7 +62,7 @@ class Browser:
             request["sessionId"] = self.session
         self.ws.send(json.dumps(request))
         while True:
-            answer = json.loads(self.ws.recv(timeout=120))
+            answer = json.loads(self.ws.recv(timeout=TIMEOUT))
             if answer.get("id") == self.count:
                 if "error" in answer:
                     raise RuntimeError(answer["error"])
@@ -77,6 +79,8 @@ class Browser:
         """Run a script in the page; a promise is waited for."""
         result = self.call("Runtime.evaluate", expression=script,
                            awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in result:
+            raise RuntimeError(result["result"].get("description", result))
         return result["result"].get("value")
 
     def screenshot(self, path):
