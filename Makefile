@@ -14,6 +14,10 @@ release	= $(shell $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
 objects	= $(CURDIR)/build/$(release)
 W	?= 1
 
+# What a root's compiler made is not for the machine around it.
+root	:= $(wildcard /etc/ws-root)
+tools	:= $(MAKE) -C tools OBJ=$(CURDIR)/build/$(if $(root),tools,host)
+
 .PHONY: modules tools install clean
 modules:
 	@mkdir -p $(objects)
@@ -22,21 +26,21 @@ modules:
 	+$(MAKE) -C $(KDIR) M=$(objects) W=$(W) modules
 
 tools:
-	+$(MAKE) -C tools
+	+$(tools)
 
 install: modules
 	+$(MAKE) -C $(KDIR) M=$(objects) modules_install
-	depmod $(release)
+	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) $(release)
 	install -D -m 644 ws_ulp/include/uapi/linux/ws.h \
 		$(DESTDIR)/usr/include/linux/ws.h
-	+$(MAKE) -C tools install
+	+$(tools) install
 
 clean:
 	rm -rf build
 
 SUITES	:= unit handshake fuzz
 
-ifneq ($(wildcard /etc/ws-root),)
+ifneq ($(root),)
 
 # In the base root: linux-source has kselftest's own parts.
 LINUX	:= /usr/src/linux
