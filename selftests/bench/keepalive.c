@@ -5,7 +5,7 @@
  * else to do; and TCP's own keepalive, to compare. This process spins below
  * all others, and sums up what they and the interrupts take from it.
  *
- * Connections begin a tick apart, so that each has a tick of its own.
+ * Connections begin a tick apart, and so many that each tick has its round.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -27,11 +27,12 @@
 #define FIN		0x80
 #define MASKED		0x80
 #define PAYLOAD		4
-#define CONNECTIONS	20
+#define APART		4000000		/* ns, a tick of HZ=250 */
 #define INTERVAL	100		/* ms */
-#define APART		4000000		/* ns */
-#define WINDOW		1000000000	/* ns */
+#define CONNECTIONS	25
 #define TCP_INTERVAL	1		/* s, the least there is */
+#define TCP_CONNECTIONS	250
+#define WINDOW		1000000000	/* ns */
 #define RATIO_LIMIT	0.40
 
 static u64 *rounds;
@@ -188,90 +189,96 @@ static u64 tcp_rounds(void)
 	return strtoull(v, NULL, 10);
 }
 
-static void open_all(struct pair *p, int *peer, int *app)
+struct all {
+	struct pair	p[TCP_CONNECTIONS];
+	int		peer[TCP_CONNECTIONS];
+	int		app[TCP_CONNECTIONS];
+	unsigned int	n;
+};
+
+static void open_all(struct all *all, unsigned int n)
 {
 	unsigned int i;
 
-	for (i = 0; i < CONNECTIONS; i++) {
-		pair_open(&p[i]);
-		peer[i] = p[i].peer;
-		app[i] = p[i].app;
+	all->n = n;
+	for (i = 0; i < n; i++) {
+		pair_open(&all->p[i]);
+		all->peer[i] = all->p[i].peer;
+		all->app[i] = all->p[i].app;
 	}
 }
 
-static void close_all(struct pair *p)
+static void close_all(struct all *all)
 {
 	unsigned int i;
 
-	for (i = 0; i < CONNECTIONS; i++)
-		pair_close(&p[i]);
+	for (i = 0; i < all->n; i++)
+		pair_close(&all->p[i]);
 }
 
 static double in_user_space(void)
 {
-	int peer[CONNECTIONS], app[CONNECTIONS];
-	struct pair p[CONNECTIONS];
 	pid_t asks, answers;
+	struct all all;
 	double insn;
 
 	rounds = shared(sizeof(*rounds));
-	open_all(p, peer, app);
+	open_all(&all, CONNECTIONS);
 	answers = fork_child();
 	if (!answers)
-		answer_loop(peer);
+		answer_loop(all.peer);
 	asks = fork_child();
 	if (!asks)
-		ping_loop(app);
+		ping_loop(all.app);
 	insn = per_round("round in user space", user_rounds);
 	stop(asks);
 	stop(answers);
-	close_all(p);
+	close_all(&all);
 	return insn;
 }
 
 static double in_kernel(void)
 {
-	int peer[CONNECTIONS], app[CONNECTIONS];
-	struct pair p[CONNECTIONS];
+	u64 pongs = stat_get("WsRxPong");
+	struct all all;
 	unsigned int i;
 	double insn;
-	u64 pongs;
 
-	pongs = stat_get("WsRxPong");
-	open_all(p, peer, app);
-	for (i = 0; i < CONNECTIONS; i++) {
-		attach(peer[i], WS_CLIENT);
-		attach(app[i], WS_SERVER);
-		set_int(app[i], SOL_WS, WS_PING_INTERVAL, INTERVAL);
+	open_all(&all, CONNECTIONS);
+	for (i = 0; i < all.n; i++) {
+		attach(all.peer[i], WS_CLIENT);
+		attach(all.app[i], WS_SERVER);
+		set_int(all.app[i], SOL_WS, WS_PING_INTERVAL, INTERVAL);
 		spin(APART);
 	}
 	insn = per_round("round in the kernel", kernel_rounds);
-	for (i = 0; i < CONNECTIONS; i++)
-		set_int(app[i], SOL_WS, WS_PING_INTERVAL, 0);
+	for (i = 0; i < all.n; i++)
+		set_int(all.app[i], SOL_WS, WS_PING_INTERVAL, 0);
 	pongs = stat_get("WsRxPong") - pongs;
 	sent.pings += pongs;
 	sent.rx_frames += 2 * pongs;
 	sent.tx_frames += 2 * pongs;
-	close_all(p);
+	close_all(&all);
 	return insn;
 }
 
 static double in_tcp(void)
 {
-	int peer[CONNECTIONS], app[CONNECTIONS];
-	struct pair p[CONNECTIONS];
+	struct all all;
 	unsigned int i;
 	double insn;
 
-	open_all(p, peer, app);
-	for (i = 0; i < CONNECTIONS; i++) {
-		set_int(app[i], IPPROTO_TCP, TCP_KEEPIDLE, TCP_INTERVAL);
-		set_int(app[i], IPPROTO_TCP, TCP_KEEPINTVL, TCP_INTERVAL);
-		set_int(app[i], SOL_SOCKET, SO_KEEPALIVE, 1);
+	open_all(&all, TCP_CONNECTIONS);
+	for (i = 0; i < all.n; i++) {
+		int fd = all.app[i];
+
+		set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, TCP_INTERVAL);
+		set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, TCP_INTERVAL);
+		set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 		spin(APART);
 	}
 	insn = per_round("probe of TCP", tcp_rounds);
-	close_all(p);
+	close_all(&all);
 	return insn;
 }
 
