@@ -18,11 +18,12 @@ as_root() { "${sudo[@]}" "$@"; }
 # A half-built root has no mounts left in it, but a mistake here would be dear.
 remove() { as_root rm -rf --one-file-system -- "$@"; }
 
-# find_kernel NAME: sets abi, image, kdir (its build directory in the base root)
-# and bind (what that needs at /cache there)
+# find_kernel NAME [ROOT]: sets base (the directory of ROOT or of base), abi,
+# image, kdir (its build directory in the base root) and bind (what that needs
+# at /cache there)
 # shellcheck disable=SC2034 # for the scripts that ask
 find_kernel() {
-	base=$("$vm/root" base)
+	base=$("$vm/root" "${2-base}")
 	if [ "$1" = debug ]; then
 		bind=$("$vm/debug-kernel")
 		abi=$(cat "$bind/abi")
