@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""answer.py PORT: a server on the module.
+"""A server on the module, a plain program.
 
 It sends back what it gets, each message when it has all of it, until one says
 "close CODE REASON". Then it pings, waits for the pongs, and closes like that.
 """
-import sys
 import traceback
 
 import wsup
@@ -23,27 +22,29 @@ def close(ws, order):
 
 
 def talk(ws):
-    """One connection."""
-    while True:
-        opcode, data = ws.message()
-        if data.startswith(b"close "):
-            close(ws, data)
-            return
-        ws.send(data, opcode)
+    """One connection, to its end."""
+    try:
+        while True:
+            opcode, data = ws.message()
+            if data.startswith(b"close "):
+                close(ws, data)
+                return
+            ws.send(data, opcode)
+    except EOFError:
+        pass
 
 
-def main():
-    """Until killed."""
-    listener = wsup.Listener(int(sys.argv[1]))
-    print("listening on", sys.argv[1], flush=True)
+def one(listener):
+    """The next connection. Return: how it ended."""
+    ws = listener.accept()
+    talk(ws)
+    return ws.closed()
+
+
+def serve(listener, ended):
+    """Forever. How connections ended is appended to the list."""
     while True:
         try:
-            talk(listener.accept())
-        except EOFError:                    # the client has closed
-            pass
-        except (AssertionError, OSError):   # and here it has failed
+            ended.append(one(listener))
+        except (AssertionError, OSError):   # the client has failed, too
             traceback.print_exc()
-
-
-if __name__ == "__main__":
-    main()

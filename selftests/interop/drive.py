@@ -44,7 +44,11 @@ PEERS = {
 # A message in fragments ends with an empty one there
 EMPTY_LAST = ("websockets",)
 
+# The servers on the module
+SERVERS = ("wsup serve", "a program")
+
 # Close frames of two connections, sent and received, as the module traced them
+LOCAL, PEER = 1, 2              # WS_CLOSE_BY_
 CLOSES = [[str(sent), code] for sent in (0, 1) for code in ("4001", "4003")]
 
 TABLE = {"frames in": "WsRxFrames", "out": "WsTxFrames",
@@ -198,35 +202,42 @@ class Interop:
         self.guest.ask("closes")
         return self.guest.ask("stat")
 
-    def end(self, name, before, wanted):
+    def end(self, name, before, wanted, ended=()):
         """Once all connections are gone: codes, counters, a line."""
         grown = growth(before, self.guest.until(
             "the end", lambda now: not now["WsCurrServer"] +
             now["WsCurrClient"]))
-        closes = sorted(self.guest.ask("closes"))
-        self.tap.result(closes == CLOSES, f"{name}: codes",
-                        f"Close frames (sent, code): {closes}")
+        closes = self.guest.ask("closes")
+        good = sorted(closes["traced"]) == CLOSES and \
+            [(code, by, reason if by == PEER else "")
+             for code, reason, by in closes["ended"]] == list(ended)
+        self.tap.result(good, f"{name}: codes", str(closes))
         self.tap.growth(name, grown, quiet(wanted(grown)))
         self.tap.row(name, grown)
 
-    def as_server(self, peer, words):
+    def as_server(self, peer, words, which):
         """The module as server of a peer's client.
 
-        How the echo server divides a long message is a matter of time.
+        The plain program sends a message when it has all of it; how wsup serve
+        divides a long one is a matter of time.
         """
+        plain = which == "a program"
+        port = self.answer if plain else self.echo
+        ended = [(4001, PEER, "bye")] if plain else []
         order = len("close 4003 no more")
-        sent = sum(map(fragments, ECHOED))
-        name = f"{peer} to module"
+        sent = sum(map(fragments, ECHOED)) + 4 + PONGS + 2
+        name = f"{peer} to {which}"
         before = self.begin()
         self.tap.cases(name, lines_of(self.command(
-            words, self.echo, self.answer, LARGE)), CASES)
+            words, port, self.answer, LARGE)), CASES)
         self.end(name, before, lambda grown: {
             "WsRxMessages": len(ECHOED) + 1, "WsTxMessages": len(ECHOED),
             "WsRxBytes": sum(ECHOED) + order, "WsTxBytes": sum(ECHOED),
             "WsRxPing": 4, "WsTxPong": 4, "WsTxPing": 0, "WsRxPong": PONGS,
             "WsRxFrames": len(ECHOED) + 1 + 2 + (peer in EMPTY_LAST) + 4 +
             PONGS + 2,
-            "WsTxFrames": at_least(sent + 4 + PONGS + 2)})
+            "WsTxFrames": sent if plain else at_least(sent)},
+            ended + [(4003, LOCAL, "")])
 
     def as_client(self, peer, words):
         """The module as client of a peer's server."""
@@ -234,7 +245,7 @@ class Interop:
         answers = ["one two three", "3 pongs"]
         sent = sum(map(fragments, ECHOED)) + 2 + len(orders) + 4
         received = len(ECHOED) + len(answers) + 2 + (peer in EMPTY_LAST) + 4
-        name = f"module to {peer}"
+        name = f"client to {peer}"
         before = self.begin()
         with Server(self.command(words)) as server:
             self.tap.cases(name, self.guest.follow(
@@ -281,7 +292,7 @@ class Interop:
         It divides long messages as it likes, and a page cannot ping; the last
         of the server's pings may come too late for an answer.
         """
-        name = "chromium to module"
+        name = "chromium to wsup serve"
         before = self.begin()
         self.tap.cases(name, self.page(before), CASES)
         echoed = ECHOED[:5]
@@ -295,7 +306,8 @@ class Interop:
                               PONGS + grown["WsTxPing"] + 1),
             "WsRxFrames": at_least(len(echoed) + 1 + 1 + grown["WsRxPong"] +
                                    2),
-            "WsTxFrames": at_least(sent + PONGS + grown["WsTxPing"] + 2)})
+            "WsTxFrames": at_least(sent + PONGS + grown["WsTxPing"] + 2)},
+            [(4003, LOCAL, "")])
 
     def captured(self):
         """What tshark makes of both roles."""
@@ -316,8 +328,8 @@ class Interop:
             self.as_server_of_page()
         elif peer == "tshark":
             self.captured()
-        if client:
-            self.as_server(peer, client)
+        for server_of_ours in SERVERS if client else ():
+            self.as_server(peer, client, server_of_ours)
         if server:
             self.as_client(peer, server)
 

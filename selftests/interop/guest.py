@@ -11,12 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(__file__)
 sys.path.insert(0, f"{HERE}/../demo")
 # pylint: disable=wrong-import-position
 import control  # noqa: E402
+import answer  # noqa: E402
+import wsup  # noqa: E402
 from control import start  # noqa: E402
 
 # A second network, on which the host is the gateway. Which of the two devices
@@ -26,6 +29,7 @@ ADDRESSES = {False: "10.0.2.15/24", True: "10.0.3.15/24"}
 CAPTURE, MARK = "/tmp/capture.pcap", b"this is the end of it"
 ANSWER = "8083"
 CURRENT = ("WsCurrServer", "WsCurrClient")
+ENDED = []              # connections of answer.py: code, reason, by whom
 TRACING = pathlib.Path("/sys/kernel/tracing")
 
 
@@ -49,8 +53,11 @@ def client(port, large):
 
 
 def wait_for(condition):
-    """Until it holds; the host's limit ends it."""
+    """Until it holds."""
+    end = time.monotonic() + control.SETTLE
     while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {control.SETTLE} s")
         time.sleep(control.LOOK)
 
 
@@ -86,11 +93,14 @@ def capture():
 
 
 def closes():
-    """The Close frames since this was asked before: (sent, code) each."""
+    """Since this was asked before: Close frames, (sent, code) each, and how
+    connections of the plain program ended."""
     found = re.findall(r"ws_close: .*sent=(\d) code=(\d+)",
                        (TRACING / "trace").read_text())
     (TRACING / "trace").write_text("")
-    return found
+    ended = ENDED[:]
+    ENDED.clear()
+    return {"traced": found, "ended": ended}
 
 
 def main():
@@ -100,8 +110,9 @@ def main():
         start("wsup", "serve", "--echo", "-v", "0.0.0.0:8080"),
         start("wsup", "serve", "--echo", "-v", "--origin", "*",
               "--ping-interval", "300", "0.0.0.0:8081"),
-        start(sys.executable, f"{HERE}/answer.py", ANSWER),
     ]
+    threading.Thread(target=answer.serve, daemon=True, args=(
+        wsup.Listener(int(ANSWER)), ENDED)).start()
     (TRACING / "events/ws/ws_close/enable").write_text("1")
     control.serve(8082, client=client, capture=capture, closes=closes)
     for server in servers:
