@@ -207,15 +207,15 @@ int main(int argc, char **argv)
 	done("fragmented");
 	pings();
 	done("pings");
-	send_frame("\x0f\xa1" "bye", 5, CURLWS_CLOSE);		/* 4001 */
-	expect_close("\x0f\xa1", 2);
+	send_frame("\017\241bye", 5, CURLWS_CLOSE);		/* 4001 */
+	expect_close("\017\241", 2);
 	done("close");
 	curl_easy_cleanup(curl);
 
 	dial(argv[2]);
 	send_frame("close 4003 no more", 18, CURLWS_TEXT);
-	expect_close("\x0f\xa3no more", 9);
-	send_frame("\x0f\xa3", 2, CURLWS_CLOSE);
+	expect_close("\017\243no more", 9);
+	send_frame("\017\243", 2, CURLWS_CLOSE);
 	done("closed");
 	curl_easy_cleanup(curl);
 	return 0;

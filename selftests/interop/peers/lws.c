@@ -176,6 +176,11 @@ static int step_done(struct lws *wsi, struct conn *conn)
 	return go_on(wsi, conn);
 }
 
+static int message_type(struct lws *wsi)
+{
+	return lws_frame_is_binary(wsi) ? LWS_WRITE_BINARY : LWS_WRITE_TEXT;
+}
+
 static int client_message(struct lws *wsi, struct conn *conn)
 {
 	const struct step *s = &steps[step];
@@ -188,8 +193,7 @@ static int client_message(struct lws *wsi, struct conn *conn)
 	} else if (s->answer != ECHO) {
 		fail("a message out of turn");
 	}
-	if (s->answer == ECHO &&
-	    lws_frame_is_binary(wsi) != (s->type == LWS_WRITE_BINARY))
+	if (s->answer == ECHO && message_type(wsi) != s->type)
 		fail("wrong type");
 	if (conn->len != len || memcmp(conn->message, wanted, len))
 		fail("a message came back changed");
@@ -287,6 +291,13 @@ static int server_command(struct lws *wsi, struct conn *conn)
 	char *text = conn->message, *why;
 	int code;
 
+	if (!strncmp(text, "close ", 6)) {
+		code = (int)strtol(text + 6, &why, 10);
+		why++;
+		lws_close_reason(wsi, (enum lws_close_status)code,
+				 (unsigned char *)why, strlen(why));
+		return -1;
+	}
 	if (!strcmp(text, "fragments")) {
 		push_text(wsi, conn, LWS_WRITE_TEXT | LWS_WRITE_NO_FIN, "one ");
 		push_text(wsi, conn, LWS_WRITE_CONTINUATION | LWS_WRITE_NO_FIN,
@@ -295,12 +306,6 @@ static int server_command(struct lws *wsi, struct conn *conn)
 		push_text(wsi, conn, LWS_WRITE_CONTINUATION, "three");
 	} else if (!strcmp(text, "pings")) {
 		server_ping(wsi, conn);
-	} else if (!strncmp(text, "close ", 6)) {
-		code = (int)strtol(text + 6, &why, 10);
-		why++;
-		lws_close_reason(wsi, (enum lws_close_status)code,
-				 (unsigned char *)why, strlen(why));
-		return -1;
 	} else {
 		push_text(wsi, conn, LWS_WRITE_TEXT, text);
 	}
