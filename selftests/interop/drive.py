@@ -4,7 +4,7 @@
 Runs the peers, their clients against servers on the module and their servers
 against the module's client, and compares what was said with what the guest's
 kernel counted meanwhile. README has the script. Output: TAP and a table. Exit
-status 1 if anything failed.
+status 1 if anything failed, 2 if the guest did not answer.
 """
 import os
 import queue
@@ -346,5 +346,14 @@ class Interop:
         return self.tap.end()
 
 
+def main():
+    """Exit status 2 if the guest may still be there."""
+    try:
+        sys.exit(Interop(sys.argv[1:]).run(sys.argv[6:]))
+    except (Failure, OSError) as error:
+        print(f"# {error}")
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    sys.exit(Interop(sys.argv[1:]).run(sys.argv[6:]))
+    main()
