@@ -189,6 +189,9 @@ static int read_wait(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 		if (ps->done && !all)
 			return 0;
 		err = why_nothing(ctx, ps->peek || ps->done);
+		/* the peer may wait for the window that was read from */
+		if (err > 0 && !ps->peek)
+			ws_rx_consume(ctx);
 		if (err > 0)
 			err = wait_readable(ctx, &timeo, ps->len -
 					    sizeof(struct ws_rec));

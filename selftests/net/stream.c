@@ -318,6 +318,22 @@ TEST_F(stream, waitall)
 	EXPECT_EQ(n, peer_join(&job));
 }
 
+/* The window must open again while the call waits for more */
+TEST_F(stream, waitall_longer_than_the_window)
+{
+	size_t len = 8 << 20, n;
+	struct peer_job job;
+	char *data = malloc(len), *got = malloc(len);
+	char *frame = malloc(len + PEER_HEADER);
+
+	peer_fill(data, len, 9);
+	n = peer_build(&self->p, frame, FIN | BINARY, data, len);
+	ASSERT_EQ(0, peer_start(&job, self->p.raw, frame, n));
+	ASSERT_EQ(len, recv(self->fd, got, len, MSG_WAITALL));
+	EXPECT_EQ(n, peer_join(&job));
+	EXPECT_EQ(0, memcmp(got, data, len));
+}
+
 TEST_F(stream, fault_loses_nothing)
 {
 	char buf[16];
