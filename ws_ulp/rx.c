@@ -188,6 +188,7 @@ static bool scan_ctrl(struct ws_ctx *ctx, struct ws_cursor *cur,
 	u8 body[WS_CTRL_MAX] __uninitialized;
 	u32 n = h->len;
 	const u8 *p;
+	u16 code, bad;
 
 	if (data_end(ctx) - ctx->scan.seq < h->size + n)
 		return false;
@@ -197,6 +198,12 @@ static bool scan_ctrl(struct ws_ctx *ctx, struct ws_cursor *cur,
 		ws_mask(body, n, h->key);
 	else
 		ws_mask_copy(body, p, n, h->key);
+	bad = ws_hdr_opcode(h) == WS_OP_CLOSE ?
+	      ws_close_parse(body, n, &code) : 0;
+	if (unlikely(bad)) {
+		ws_rx_fail(ctx, bad);
+		return false;
+	}
 	cursor_skip(ctx, cur, n);
 	ctx->scan.seq += h->size + n;
 	if (delivers(ctx, ws_hdr_opcode(h))) {

@@ -112,9 +112,13 @@ static int set_ext(struct ws_ctx *ctx, u32 val)
 
 static int set_rx_ctrl(struct ws_ctx *ctx, u32 val)
 {
+	struct ws_pass ps = { };
+
 	if (val & ~(WS_CTRL_CLOSE | WS_CTRL_PING | WS_CTRL_PONG))
 		return -EINVAL;
 	/* What was scanned before keeps the meaning it had then. */
+	if (!ctx->rd.avail && !ctx->rd.events)
+		ws_rx_pass(ctx, &ps);	/* over frames that nobody reads */
 	if (ctx->rd.seq != ctx->scan.seq && ctx->rx_ctrl != val)
 		return -EBUSY;
 	ctx->rx_ctrl = val;
