@@ -78,6 +78,63 @@ TEST_F(control, ping_wakes_a_blocked_reader_not)
 	EXPECT_EQ(0, peer_see_text(&self->p, PONG, "hi"));
 }
 
+/* How often a sleeping thread gave up the processor; -1 if it does not sleep */
+static long switches(pid_t tid)
+{
+	char path[64], line[128], state = 0;
+	long n = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	file = fopen(path, "r");
+	while (file && n < 0 && fgets(line, sizeof(line), file)) {
+		sscanf(line, "State: %c", &state);
+		sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+	}
+	if (file)
+		fclose(file);
+	return state == 'S' ? n : -1;
+}
+
+struct sleeper {
+	struct peer_job job;
+	_Atomic pid_t tid;
+};
+
+static ssize_t call_sleeper(struct peer_job *job)
+{
+	struct sleeper *s = (void *)job;
+	char c;
+
+	s->tid = gettid();
+	return recv(job->fd, &c, 1, 0);
+}
+
+TEST_F(control, no_switch_to_the_reader)
+{
+	struct sleeper s = { .job = { .call = call_sleeper,
+				      .fd = self->fd } };
+	long before = -1, now;
+	int i, same = 0;
+
+	ASSERT_EQ(0, peer_start_call(&s.job));
+	/* a lock on the way may make it sleep, but not for long */
+	while (same < 5) {
+		ASSERT_EQ(0, peer_sync(&self->p));
+		now = s.tid ? switches(s.tid) : -1;
+		same = now > 0 && now == before ? same + 1 : 0;
+		before = now;
+	}
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, peer_sync(&self->p));
+	ASSERT_EQ(0, peer_text(&self->p, PONG, "nor does a pong"));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	EXPECT_EQ(before, switches(s.tid));
+	EXPECT_FALSE(s.job.done);
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "x"));
+	EXPECT_EQ(1, peer_join(&s.job));
+}
+
 TEST_F(control, pong_unasked_is_ignored)
 {
 	ASSERT_EQ(0, peer_text(&self->p, PONG, "why"));

@@ -284,6 +284,22 @@ TEST_F(error, tcp_reset)
 	EXPECT_EQ(1006, peer_ended(self->fd).code);
 }
 
+/* A peer cannot fill the kernel's log */
+TEST_F(error, nothing_is_logged)
+{
+	int b0s[] = { 0xc1, 0x83, 0x8f, 0x09, 0x80 };
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	char line[1024];
+
+	ASSERT_LE(0, log);
+	ASSERT_EQ(0, lseek(log, 0, SEEK_END));
+	each_fails(_metadata, &self->p, b0s, ARRAY_SIZE(b0s));
+	while (read(log, line, sizeof(line)) > 0)
+		EXPECT_EQ(NULL, strstr(line, "ws"))
+			TH_LOG("%s", line);
+	close(log);
+}
+
 TEST_F(error, nothing_after_the_failure)
 {
 	struct peer *p = &self->p;

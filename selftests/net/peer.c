@@ -593,7 +593,7 @@ static void *run_job(void *arg)
 	return NULL;
 }
 
-static int start(struct peer_job *job)
+int peer_start_call(struct peer_job *job)
 {
 	return pthread_create(&job->thread, NULL, run_job, job);
 }
@@ -607,7 +607,7 @@ int peer_start(struct peer_job *job, int fd, const void *buf, size_t len)
 {
 	*job = (struct peer_job){ .call = call_send, .fd = fd,
 				  .buf = (void *)buf, .len = len };
-	return start(job);
+	return peer_start_call(job);
 }
 
 static ssize_t call_recv(struct peer_job *job)
@@ -619,7 +619,7 @@ int peer_start_recv(struct peer_job *job, int fd, void *buf, size_t len)
 {
 	*job = (struct peer_job){ .call = call_recv, .fd = fd, .buf = buf,
 				  .len = len };
-	return start(job);
+	return peer_start_call(job);
 }
 
 static ssize_t call_close(struct peer_job *job)
@@ -630,7 +630,7 @@ static ssize_t call_close(struct peer_job *job)
 int peer_start_close(struct peer_job *job, int fd)
 {
 	*job = (struct peer_job){ .call = call_close, .fd = fd };
-	return start(job);
+	return peer_start_call(job);
 }
 
 bool peer_running(struct peer_job *job)

@@ -120,8 +120,8 @@ struct peer_msg peer_recvmsg(int fd, void *buf, size_t len, int flags);
 ssize_t peer_sendmsg(int fd, int type, const void *buf, size_t len, int flags);
 
 /*
- * A call in a thread, because it waits for what the test does. peer_join()
- * gives what it returned, or -errno.
+ * A call in a thread, because it waits for what the test does: job->call, or
+ * one of those below. peer_join() gives what it returned, or -errno.
  */
 struct peer_job {
 	pthread_t thread;
@@ -133,6 +133,7 @@ struct peer_job {
 	bool done;
 };
 
+int peer_start_call(struct peer_job *job);
 int peer_start(struct peer_job *job, int fd, const void *buf, size_t len);
 int peer_start_recv(struct peer_job *job, int fd, void *buf, size_t len);
 int peer_start_close(struct peer_job *job, int fd);

@@ -279,6 +279,94 @@ TEST_F(send, fault_in_a_later_fragment)
 	EXPECT_EQ(0, peer_see(&self->p, FIN | CONT, edge - 100, 100));
 }
 
+/* A frame waits and the buffer is full */
+static void fill(struct __test_metadata *_metadata, int fd, char *data,
+		 size_t len)
+{
+	int small = 4096;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_set(fd, WS_TX_FRAME_MAX, len));
+	ASSERT_EQ(len, send(fd, data, len, 0));
+	EXPECT_ERRNO(EAGAIN, send(fd, data, 1, MSG_DONTWAIT));
+}
+
+static char megabyte[1 << 20];
+
+TEST_F(send, timeout)
+{
+	struct timeval ms = { .tv_usec = 20000 };
+
+	fill(_metadata, self->fd, megabyte, sizeof(megabyte));
+	setsockopt(self->fd, SOL_SOCKET, SO_SNDTIMEO, &ms, sizeof(ms));
+	EXPECT_ERRNO(EAGAIN, send(self->fd, "x", 1, 0));
+	/* not one byte of it went */
+	ASSERT_EQ(0, peer_see(&self->p, FIN | BINARY, megabyte,
+			      sizeof(megabyte)));
+	EXPECT_EQ(0, peer_sync(&self->p));
+}
+
+TEST_F(send, reset_wakes_the_sender)
+{
+	struct linger now = { .l_onoff = 1 };
+	struct peer_job job;
+
+	fill(_metadata, self->fd, megabyte, sizeof(megabyte));
+	ASSERT_EQ(0, peer_start(&job, self->fd, "x", 1));
+	setsockopt(self->p.raw, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(self->p.raw);
+	self->p.raw = -1;
+	EXPECT_EQ(-ECONNRESET, peer_join(&job));
+}
+
+TEST_F(send, outq_counts_wire_bytes)
+{
+	size_t wire = sizeof(megabyte) + 2 + 8 +
+		      (variant->role == WS_CLIENT ? 4 : 0);
+	int out = -1, in = -1, ms;
+
+	fill(_metadata, self->fd, megabyte, sizeof(megabyte));
+	/* what the peer's TCP has is not ours any more */
+	for (ms = 0; ms < PEER_LIMIT && in + out != wire; ms++) {
+		ASSERT_EQ(0, ioctl(self->p.raw, SIOCINQ, &in));
+		ASSERT_EQ(0, ioctl(self->fd, SIOCOUTQ, &out));
+		poll(NULL, 0, 1);
+	}
+	EXPECT_EQ(wire, in + out);
+	ASSERT_EQ(0, peer_see(&self->p, FIN | BINARY, megabyte,
+			      sizeof(megabyte)));
+	for (ms = 0; ms < PEER_LIMIT && out; ms++) {
+		ASSERT_EQ(0, ioctl(self->fd, SIOCOUTQ, &out));
+		poll(NULL, 0, 1);
+	}
+	EXPECT_EQ(0, out);
+}
+
+/* Whole fragments went: that many bytes are told, and the next call goes on */
+TEST_F(send, short_count)
+{
+	size_t len = sizeof(megabyte), sent = 0;
+	struct peer_job rest;
+	int small = 4096;
+	ssize_t n;
+
+	peer_fill(megabyte, len, 10);
+	setsockopt(self->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, 10000));
+	/* until the peer's buffer is full as well */
+	while (peer_poll(self->fd, POLLOUT, 50) == POLLOUT) {
+		n = send(self->fd, megabyte + sent, len - sent, MSG_DONTWAIT);
+		ASSERT_LT(0, n);
+		ASSERT_EQ(0, n % 10000);
+		sent += n;
+	}
+	ASSERT_GT(len, sent);
+	EXPECT_ERRNO(EAGAIN, send(self->fd, megabyte, 1, MSG_DONTWAIT));
+	ASSERT_EQ(0, peer_start(&rest, self->fd, megabyte + sent, len - sent));
+	EXPECT_EQ(0, peer_see_message(&self->p, BINARY, megabyte, len));
+	EXPECT_EQ(len - sent, peer_join(&rest));
+}
+
 TEST_F(send, after_shutdown)
 {
 	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
