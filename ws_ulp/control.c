@@ -230,16 +230,19 @@ static void keep_reason(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 }
 
 /*
- * The peer's Close, found good. It is answered when the reader has come up to it, so that
+ * The peer's Close. It is answered when the reader has come up to it, so that
  * a reply to what was sent before can still leave (RFC 6455 section 5.5.1
  * lets us delay), and in any case after WS_CLOSE_TIMEOUT.
  */
 static void rx_close(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 {
-	u16 code;
+	u16 code, bad = ws_close_parse(p, len, &code);
 
-	ws_close_parse(p, len, &code);
 	ws_mib(ctx, WS_MIB_RX_CLOSE, 1);
+	if (bad) {
+		ws_rx_fail(ctx, bad);
+		return;
+	}
 	ctx->flags |= WS_F_CLOSE_RCVD | WS_F_RX_END;
 	ctx->code_rcvd = code;
 	keep_reason(ctx, p, len);

@@ -188,7 +188,7 @@ static bool scan_ctrl(struct ws_ctx *ctx, struct ws_cursor *cur,
 	u8 body[WS_CTRL_MAX] __uninitialized;
 	u32 n = h->len;
 	const u8 *p;
-	u16 code, bad;
+	u16 code;
 
 	if (data_end(ctx) - ctx->scan.seq < h->size + n)
 		return false;
@@ -198,11 +198,10 @@ static bool scan_ctrl(struct ws_ctx *ctx, struct ws_cursor *cur,
 		ws_mask(body, n, h->key);
 	else
 		ws_mask_copy(body, p, n, h->key);
-	bad = ws_hdr_opcode(h) == WS_OP_CLOSE ?
-	      ws_close_parse(body, n, &code) : 0;
-	if (unlikely(bad)) {
-		ws_rx_fail(ctx, bad);
-		return false;
+	if (ws_hdr_opcode(h) == WS_OP_CLOSE && ws_close_parse(body, n, &code)) {
+		/* fails the connection here: the reader never comes to it */
+		ws_rx_control(ctx, WS_OP_CLOSE, body, n);
+		return true;
 	}
 	cursor_skip(ctx, cur, n);
 	ctx->scan.seq += h->size + n;
