@@ -75,7 +75,7 @@ KERNELS	:= 6.12 7.2
 # Scripts of their own, which boot what they need
 RUNS	:= demo conformance interop mutants bench coverage
 
-.PHONY: all help check check-debug deb shell lint $(SUITES) $(RUNS)
+.PHONY: all help check check-debug deb check-packages shell lint $(SUITES) $(RUNS)
 all:
 	@for kernel in $(KERNELS); do \
 		$(VM)/build -k $$kernel guest || exit; \
@@ -99,6 +99,7 @@ help:
 #help make coverage     lines of the module that the kselftests execute
 #help make lint         W=1, sparse, checkpatch, spelling, shellcheck, layers
 #help make deb          Debian packages: module source, library, tools
+#help make check-packages  install them in guests from nothing, and use them
 #help make install      module, header and tools, on this machine (as root)
 #help make clean        remove build/; the cache of the test machine stays
 check:
@@ -109,6 +110,9 @@ check-debug:
 
 deb:
 	@selftests/packages/build
+
+check-packages:
+	@selftests/packages/run
 
 $(RUNS):
 	@IN="$(VM)/in base --" selftests/$@/run
