@@ -88,8 +88,10 @@ static long switches(pid_t tid)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
 	file = fopen(path, "r");
 	while (file && n < 0 && fgets(line, sizeof(line), file)) {
-		sscanf(line, "State: %c", &state);
-		sscanf(line, "voluntary_ctxt_switches: %ld", &n);
+		if (!strncmp(line, "State:\t", 7))
+			state = line[7];
+		if (!strncmp(line, "voluntary_ctxt_switches:", 24))
+			n = strtol(line + 24, NULL, 10);
 	}
 	if (file)
 		fclose(file);
@@ -98,7 +100,7 @@ static long switches(pid_t tid)
 
 struct sleeper {
 	struct peer_job job;
-	_Atomic pid_t tid;
+	pid_t tid;
 };
 
 static ssize_t call_sleeper(struct peer_job *job)
@@ -106,7 +108,7 @@ static ssize_t call_sleeper(struct peer_job *job)
 	struct sleeper *s = (void *)job;
 	char c;
 
-	s->tid = gettid();
+	__atomic_store_n(&s->tid, gettid(), __ATOMIC_SEQ_CST);
 	return recv(job->fd, &c, 1, 0);
 }
 
@@ -116,12 +118,14 @@ TEST_F(control, no_switch_to_the_reader)
 				      .fd = self->fd } };
 	long before = -1, now;
 	int i, same = 0;
+	pid_t tid;
 
 	ASSERT_EQ(0, peer_start_call(&s.job));
 	/* a lock on the way may make it sleep, but not for long */
 	while (same < 5) {
 		ASSERT_EQ(0, peer_sync(&self->p));
-		now = s.tid ? switches(s.tid) : -1;
+		tid = __atomic_load_n(&s.tid, __ATOMIC_SEQ_CST);
+		now = tid ? switches(tid) : -1;
 		same = now > 0 && now == before ? same + 1 : 0;
 		before = now;
 	}
@@ -129,7 +133,7 @@ TEST_F(control, no_switch_to_the_reader)
 		ASSERT_EQ(0, peer_sync(&self->p));
 	ASSERT_EQ(0, peer_text(&self->p, PONG, "nor does a pong"));
 	ASSERT_EQ(0, peer_sync(&self->p));
-	EXPECT_EQ(before, switches(s.tid));
+	EXPECT_EQ(before, switches(tid));
 	EXPECT_FALSE(s.job.done);
 	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "x"));
 	EXPECT_EQ(1, peer_join(&s.job));

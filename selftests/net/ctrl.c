@@ -59,7 +59,7 @@ TEST_F(ctrl, close)
 	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "last"));
 	ASSERT_EQ(0, peer_send_close(&self->p, 4000, "bye"));
 	EXPECT_EQ(0, gets_whole(self->fd, TEXT, "last"));
-	EXPECT_EQ(0, gets_whole(self->fd, WS_OP_CLOSE, "\x0f\xa0" "bye"));
+	EXPECT_EQ(0, gets_whole(self->fd, WS_OP_CLOSE, "\017\240bye"));
 	m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
 	EXPECT_EQ(0, m.len);
 	EXPECT_EQ(0, m.flags & MSG_EOR);

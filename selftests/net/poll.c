@@ -125,6 +125,13 @@ TEST_F(poll, hup_when_tcp_is_closed)
 
 TEST_F(poll, out_while_closing)
 {
+	static char data[1 << 20];
+	int small = 4096;
+
+	setsockopt(self->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, sizeof(data)));
+	ASSERT_EQ(sizeof(data), send(self->fd, data, sizeof(data), 0));
+	EXPECT_EQ(0, peer_poll(self->fd, POLLOUT, 0));
 	/* a send would fail at once, so it need not wait */
 	ASSERT_EQ(0, shutdown(self->fd, SHUT_WR));
 	EXPECT_EQ(POLLOUT, peer_poll(self->fd, POLLOUT, 0));

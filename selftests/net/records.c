@@ -262,6 +262,20 @@ TEST_F(records, fault)
 	EXPECT_EQ(0, record_is(buf, 16, &at, TEXT, WHOLE, "intact", 6));
 }
 
+/* The head is written last, when the payload has been taken */
+TEST_F(records, fault_in_the_head)
+{
+	char buf[64];
+	struct iovec iov[] = { { (void *)8, 8 }, { buf, sizeof(buf) } };
+	size_t at = 0;
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "intact"));
+	ASSERT_EQ(POLLIN, peer_poll(self->fd, POLLIN, PEER_LIMIT));
+	EXPECT_ERRNO(EFAULT, readv(self->fd, iov, 2));
+	ASSERT_EQ(16, recv(self->fd, buf, sizeof(buf), 0));
+	EXPECT_EQ(0, record_is(buf, 16, &at, TEXT, WHOLE, "intact", 6));
+}
+
 TEST_F(records, fault_in_a_later_one)
 {
 	long page = sysconf(_SC_PAGESIZE);
