@@ -145,6 +145,12 @@ static bool caught_up(const struct ws_ctx *ctx)
 	return !ctx->rd.avail && !ctx->rd.events;
 }
 
+/* No header lies between the two: what the scanner parses both may take. */
+static bool side_by_side(const struct ws_ctx *ctx)
+{
+	return ctx->rd.seq == ctx->scan.seq;
+}
+
 /* The reader begins the payload of a data frame. */
 static void reader_enter(struct ws_reader *rd, const struct ws_hdr *h)
 {
@@ -169,16 +175,16 @@ static void scan_data(struct ws_ctx *ctx, const struct ws_hdr *h)
 	bool empty_end = !h->len && ws_hdr_fin(h);
 
 	ws_msg_advance(&ctx->scan.msg, h);
-	ctx->scan.seq += h->size;
-	ctx->scan.left = h->len;
 	if (empty_end) {
 		/* something to read: the reader parses it itself */
 		ctx->rd.events++;
 		scan_message_end(ctx);
-	} else if (caught_up(ctx)) {
+	} else if (side_by_side(ctx)) {
 		reader_enter(&ctx->rd, h);
-		ctx->rd.seq = ctx->scan.seq;
+		ctx->rd.seq += h->size;
 	}
+	ctx->scan.seq += h->size;
+	ctx->scan.left = h->len;
 }
 
 /* A whole control frame, or nothing yet. */
@@ -204,13 +210,13 @@ static bool scan_ctrl(struct ws_ctx *ctx, struct ws_cursor *cur,
 		return true;
 	}
 	cursor_skip(ctx, cur, n);
-	ctx->scan.seq += h->size + n;
 	if (delivers(ctx, ws_hdr_opcode(h))) {
 		ctx->rd.events++;
 		ctx->rd.whole++;
-	} else if (caught_up(ctx)) {
-		ctx->rd.seq = ctx->scan.seq;
+	} else if (side_by_side(ctx)) {
+		ctx->rd.seq += h->size + n;
 	}
+	ctx->scan.seq += h->size + n;
 	ws_rx_control(ctx, ws_hdr_opcode(h), body, n);
 	return true;
 }
@@ -283,6 +289,18 @@ static void scan_loop(struct ws_ctx *ctx)
 	}
 }
 
+/*
+ * What is left is nothing to read: headers of empty fragments, control frames
+ * that were handled. Nobody may ever call to pass them, and the window stays
+ * closed over them.
+ */
+static void pass_quiet(struct ws_ctx *ctx)
+{
+	struct ws_pass ps = { };
+
+	ws_rx_pass(ctx, &ps);
+}
+
 /**
  * ws_rx_consume() - give bytes that the reader has passed back to TCP
  * @ctx: context
@@ -295,6 +313,8 @@ void ws_rx_consume(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 	u32 from = ctx->tcp_seq;
 
+	if (!side_by_side(ctx) && caught_up(ctx))
+		pass_quiet(ctx);
 	if (unlikely(skb)) {
 		if (before(ctx->rd.seq, ctx->aux->preload_end))
 			return;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frames that carry nothing to read: empty fragments, control frames. They
+ * belong to a message all the same, and must not fill the receive buffer.
+ */
+#include <poll.h>
+
+#include "fixture.h"
+
+#define SMALL_BUFFER	(64 << 10)
+
+PEER_FIXTURE(quiet)
+
+/* A message whose first fragment is empty, behind a message that is not read */
+static void send_behind(struct __test_metadata *_metadata, struct peer *p)
+{
+	char buf[64];
+	size_t n = peer_build(p, buf, FIN | BINARY, "before", 6);
+
+	n += peer_build(p, buf + n, TEXT, NULL, 0);
+	ASSERT_EQ(0, peer_write(p, buf, n));
+}
+
+TEST_F(quiet, empty_first_fragment_has_the_type)
+{
+	struct peer_msg m;
+	char buf[16];
+
+	send_behind(_metadata, &self->p);
+	ASSERT_EQ(0, peer_gets(self->fd, "before"));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | CONT, "after"));
+	m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
+	ASSERT_EQ(5, m.len);
+	EXPECT_EQ(TEXT, m.frame.opcode);
+	EXPECT_EQ(WS_F_FIRST | WS_F_FIN, m.frame.flags);
+}
+
+TEST_F(quiet, empty_first_fragment_has_the_type_of_a_message)
+{
+	struct peer_msg m;
+	char buf[16];
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_MESSAGE));
+	send_behind(_metadata, &self->p);
+	ASSERT_EQ(0, peer_gets(self->fd, "before"));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | CONT, "after"));
+	m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
+	ASSERT_EQ(5, m.len);
+	EXPECT_EQ(TEXT, m.frame.opcode);
+}
+
+/* What follows an empty first fragment is checked as text too */
+TEST_F(quiet, empty_first_fragment_of_bad_text)
+{
+	char buf[16];
+
+	send_behind(_metadata, &self->p);
+	ASSERT_EQ(0, peer_gets(self->fd, "before"));
+	ASSERT_EQ(0, peer_send(&self->p, FIN | CONT, "\xff", 1));
+	EXPECT_ERRNO(EILSEQ, recv(self->fd, buf, sizeof(buf), 0));
+}
+
+/* Frames as built by the peer, n times one after the other, all written */
+static void send_many(struct __test_metadata *_metadata, struct peer *p,
+		      int b0, unsigned int n)
+{
+	char buf[4096];
+	size_t have = 0;
+
+	while (n--) {
+		have += peer_build(p, buf + have, b0, NULL, 0);
+		if (have + PEER_HEADER > sizeof(buf) || !n) {
+			ASSERT_EQ(0, peer_write(p, buf, have));
+			have = 0;
+		}
+	}
+}
+
+static void small_buffer(struct __test_metadata *_metadata, int fd)
+{
+	int size = SMALL_BUFFER;
+
+	ASSERT_EQ(0, setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size,
+				sizeof(size)));
+}
+
+/*
+ * More of them than the buffer holds, before and after the one message that
+ * the application reads: it only waits for poll(), and calls no more than once.
+ */
+static void through(struct __test_metadata *_metadata, struct peer *p, int b0)
+{
+	unsigned int n = 2 * SMALL_BUFFER / 2;
+
+	small_buffer(_metadata, p->fd);
+	ASSERT_EQ(0, peer_text(p, TEXT, "read"));
+	send_many(_metadata, p, b0, 100);
+	ASSERT_EQ(0, peer_gets(p->fd, "read"));
+	send_many(_metadata, p, b0, n);
+	ASSERT_EQ(0, peer_text(p, FIN | CONT, "on"));
+	ASSERT_EQ(POLLIN, peer_poll(p->fd, POLLIN, PEER_LIMIT));
+	EXPECT_EQ(0, peer_gets(p->fd, "on"));
+}
+
+TEST_F(quiet, empty_fragments_do_not_fill_the_buffer)
+{
+	through(_metadata, &self->p, CONT);
+}
+
+TEST_F(quiet, pongs_do_not_fill_the_buffer)
+{
+	through(_metadata, &self->p, PONG);
+}
+
+/* Likewise while a call waits, and for more than the buffer holds */
+TEST_F(quiet, wait_for_all_of_much)
+{
+	static char data[16 * SMALL_BUFFER], got[sizeof(data)];
+	static char wire[sizeof(data) + PEER_HEADER];
+	struct peer_job job;
+	size_t n;
+
+	peer_fill(data, sizeof(data), 1);
+	small_buffer(_metadata, self->fd);
+	n = peer_build(&self->p, wire, FIN | BINARY, data, sizeof(data));
+	ASSERT_EQ(0, peer_start(&job, self->p.raw, wire, n));
+	ASSERT_EQ(sizeof(got), recv(self->fd, got, sizeof(got), MSG_WAITALL));
+	EXPECT_EQ(0, memcmp(data, got, sizeof(data)));
+	EXPECT_EQ(n, peer_join(&job));
+}
+
+TEST_HARNESS_MAIN
