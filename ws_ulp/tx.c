@@ -79,17 +79,26 @@ static int lower_send_pages(struct ws_ctx *ctx, const struct bio_vec *bv,
 	return lower_send(ctx, &m, len);
 }
 
+static void count_frames(struct ws_ctx *ctx, u32 frames)
+{
+	ctx->tx_frames += frames;
+	ws_mib(ctx, WS_MIB_TX_FRAMES, frames);
+}
+
+static void count_data(struct ws_ctx *ctx, size_t bytes, u32 messages)
+{
+	ctx->tx_bytes += bytes;
+	ws_mib(ctx, WS_MIB_TX_BYTES, bytes);
+	if (messages)
+		ws_mib(ctx, WS_MIB_TX_MESSAGES, messages);
+}
+
 static void count_frame(struct ws_ctx *ctx, u8 b0, size_t n)
 {
-	ctx->tx_frames++;
-	ws_mib(ctx, WS_MIB_TX_FRAMES, 1);
+	count_frames(ctx, 1);
 	trace_ws_tx_frame(ctx->sk, b0, n);
-	if (ws_opcode_is_ctrl(b0 & WS_B0_OPCODE))
-		return;
-	ctx->tx_bytes += n;
-	ws_mib(ctx, WS_MIB_TX_BYTES, n);
-	if (b0 & WS_B0_FIN)
-		ws_mib(ctx, WS_MIB_TX_MESSAGES, 1);
+	if (!ws_opcode_is_ctrl(b0 & WS_B0_OPCODE))
+		count_data(ctx, n, !!(b0 & WS_B0_FIN));
 }
 
 static void batch_free(struct ws_batch *f)
@@ -255,6 +264,9 @@ static int batch_send(struct ws_ctx *ctx, struct ws_batch *f)
 	return 0;
 }
 
+/* What a fresh page fragment has at least: room for any header. */
+#define FRAG_MIN	32
+
 /* Contiguous room of our own, 1 to want bytes of it. */
 static void *frame_room(struct sock *sk, struct ws_batch *f, u32 *want)
 {
@@ -262,7 +274,9 @@ static void *frame_room(struct sock *sk, struct ws_batch *f, u32 *want)
 	struct bio_vec *bv = f->bv + f->nr;
 	void *p;
 
-	if (!sk_page_frag_refill(sk, pf))
+	/* once a batch also for a page that nobody else uses any more */
+	if ((!f->nr || pf->size - pf->offset < FRAG_MIN) &&
+	    !sk_page_frag_refill(sk, pf))
 		return NULL;
 	*want = min(*want, pf->size - pf->offset);
 	p = page_address(pf->page) + pf->offset;
@@ -281,27 +295,34 @@ static void *frame_room(struct sock *sk, struct ws_batch *f, u32 *want)
 	return p;
 }
 
-/* sk_page_frag_refill() leaves at least 32 bytes: room for any header. */
-static u8 *frame_hdr_room(struct sock *sk, struct ws_batch *f, u32 n)
+/* Room for a header, and for as much of n bytes of payload as there is. */
+static u8 *frame_hdr_room(struct sock *sk, struct ws_batch *f, u32 hlen,
+			  size_t n, u32 *got)
 {
-	u32 got = n;
-	u8 *p = frame_room(sk, f, &got);
+	u32 room = min_t(size_t, hlen + n, U32_MAX);
+	u8 *p = frame_room(sk, f, &room);
 
-	return WARN_ON_ONCE(p && got != n) ? NULL : p;
+	if (WARN_ON_ONCE(p && room < hlen))
+		return NULL;
+	*got = room - hlen;
+	return p;
 }
 
-static int frame_copy(struct sock *sk, struct ws_batch *f, struct iov_iter *from,
-		      size_t n)
+/* The n bytes that are left; there is room for got of them at p. */
+static int frame_copy(struct sock *sk, struct ws_batch *f, u8 *p, u32 got,
+		      struct iov_iter *from, size_t n)
 {
 	while (n) {
-		u32 got = n;
-		void *p = frame_room(sk, f, &got);
-
-		if (!p)
-			return -ENOMEM;
-		if (copy_from_iter(p, got, from) != got)
+		/* the room is ours: no need to ask whether it is an object */
+		if (_copy_from_iter(p, got, from) != got)
 			return -EFAULT;
 		n -= got;
+		if (!n)
+			break;
+		got = n;
+		p = frame_room(sk, f, &got);
+		if (!p)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -338,14 +359,14 @@ static int frame_add(struct ws_ctx *ctx, struct ws_batch *f,
 		     struct iov_iter *from, size_t n, u8 b0)
 {
 	unsigned int hlen = hdr_len(ctx, n);
-	u32 start = f->len, key;
-	u8 *hdr = frame_hdr_room(ctx->sk, f, hlen);
+	u32 start = f->len, key, got;
+	u8 *hdr = frame_hdr_room(ctx->sk, f, hlen, n, &got);
 	int err;
 
 	if (!hdr)
 		return -ENOMEM;
-	err = frame_copy(ctx->sk, f, from, n);
-	if (err)
+	err = frame_copy(ctx->sk, f, hdr + hlen, got, from, n);
+	if (unlikely(err))
 		return err;
 	if (ws_is(ctx, WS_F_CLIENT)) {
 		key = new_key();
@@ -391,6 +412,7 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 {
 	unsigned int hlen = hdr_len(ctx, n);
 	struct sock *sk = ctx->sk;
+	struct page_frag *pf = sk_page_frag(sk);
 	struct msghdr m = { };
 	u8 buf[SMALL] __uninitialized;
 	struct kvec kv;
@@ -401,8 +423,8 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	 * TCP copies into the same page fragment, so what it does not take
 	 * fits behind what it took.
 	 */
-	if (!skb_page_frag_refill(SMALL + 32, sk_page_frag(sk),
-				  sk->sk_allocation))
+	if ((!pf->page || pf->size - pf->offset < SMALL + FRAG_MIN) &&
+	    !skb_page_frag_refill(SMALL + FRAG_MIN, pf, sk->sk_allocation))
 		return -ENOMEM;
 	/* n and the room are ours: no need to ask for the stack's bounds */
 	if (_copy_from_iter(buf + hlen, n, from) != n)
@@ -480,13 +502,14 @@ static int send_pinned(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	struct iov_iter saved = *from, part = *from;
 	struct ws_batch *f;
 	u8 *hdr;
+	u32 got;
 	int err;
 
 	iov_iter_truncate(&part, n);	/* the pieces of this frame only */
 	f = batch_new(iov_iter_npages(&part, INT_MAX) + 2);
 	if (!f)
 		return -ENOMEM;
-	hdr = frame_hdr_room(ctx->sk, f, hdr_len(ctx, n));
+	hdr = frame_hdr_room(ctx->sk, f, hdr_len(ctx, n), 0, &got);
 	err = hdr ? frame_pin(f, from, n) : -ENOMEM;
 	if (!err) {
 		ws_hdr_build(hdr, b0, n, NULL);
@@ -559,8 +582,12 @@ static int send_records(struct ws_ctx *ctx, struct msghdr *msg,
 		msg->msg_iter = saved;
 		return err;
 	}
-	for (i = 0; i < s->nr_rec; i++)
-		count_frame(ctx, record_b0(&s->rec[i]), s->rec[i].len);
+	count_frames(ctx, s->nr_rec);
+	count_data(ctx, iov_iter_count(&saved) - iov_iter_count(&msg->msg_iter),
+		   s->nr_rec);
+	for (i = 0; trace_ws_tx_frame_enabled() && i < s->nr_rec; i++)
+		trace_ws_tx_frame(ctx->sk, record_b0(&s->rec[i]),
+				  s->rec[i].len);
 	return 0;
 }
 
@@ -624,8 +651,10 @@ bool ws_tx_memory_free(const struct sock *sk, int wake)
 {
 	const struct ws_ctx *ctx = ws_ctx(sk);
 
-	if (wake && (READ_ONCE(ctx->wait.len) ||
-		     READ_ONCE(ctx->flags) & WS_F_TX_BUSY))
+	/* tx_ready() was asked before the frame began */
+	if (!wake)
+		return true;
+	if (READ_ONCE(ctx->wait.len) || READ_ONCE(ctx->flags) & WS_F_TX_BUSY)
 		return false;
 	return !ctx->proto->lower->stream_memory_free ||
 	       ctx->proto->lower->stream_memory_free(sk, wake);
@@ -664,11 +693,12 @@ static bool tx_ready(const struct ws_ctx *ctx, bool mine)
 		ctx->proto->lower->stream_memory_free(sk, 1));
 }
 
+/* Return: 0 at once, 1 after a wait, in which all may have changed; -errno. */
 static int wait_ready(struct ws_ctx *ctx, long *timeo, bool mine)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
 	struct sock *sk = ctx->sk;
-	int err = 0;
+	int err = 1;
 
 	if (likely(tx_ready(ctx, mine)))
 		return 0;
@@ -683,7 +713,7 @@ static int wait_ready(struct ws_ctx *ctx, long *timeo, bool mine)
 		err = sock_intr_errno(*timeo);
 		if (signal_pending(current))
 			break;
-		err = 0;
+		err = 1;
 		sk->sk_write_pending++;
 		sk_wait_event(sk, timeo, tx_over(ctx) || tx_ready(ctx, mine),
 			      &wait);
@@ -730,15 +760,17 @@ static bool begins_in_open(const struct ws_ctx *ctx, const struct send *s)
 static int send_one(struct ws_ctx *ctx, struct msghdr *msg, size_t n, bool fin,
 		    const struct send *s, struct ubuf_info *uarg, long *timeo)
 {
+	bool slept = false;
 	int err;
 
 	do {
 		err = wait_ready(ctx, timeo, s->busy || s->ctrl);
-		if (err)
+		if (err < 0)
 			return err;
-		if (tx_over(ctx))
+		slept |= err;
+		if (slept && tx_over(ctx))
 			return tx_over_error(ctx);
-		if (begins_in_open(ctx, s))
+		if (slept && begins_in_open(ctx, s))
 			return -EINVAL;
 		err = s->rec ? send_records(ctx, msg, s) :
 			       send_frame(ctx, msg, n,
@@ -746,6 +778,7 @@ static int send_one(struct ws_ctx *ctx, struct msghdr *msg, size_t n, bool fin,
 		if (err != -ENOMEM && err != -EAGAIN)
 			return err;
 		err = wait_memory(ctx, timeo);
+		slept = true;
 	} while (!err);
 	return tx_over(ctx) ? tx_over_error(ctx) : err;
 }
