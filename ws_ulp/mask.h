@@ -19,10 +19,14 @@ static inline u32 ws_mask_turn(u32 key, u64 n)
 {
 	unsigned int s = (n & 3) * 8;
 
-	if (!s)
-		return key;
-	return WS_MASK_LE ? key >> s | key << (32 - s) :
-			    key << s | key >> (32 - s);
+	return WS_MASK_LE ? key >> s | key << (-s & 31) :
+			    key << s | key >> (-s & 31);
+}
+
+/* What masks the next byte. */
+static inline u8 ws_mask_first(u32 key)
+{
+	return WS_MASK_LE ? key : key >> 24;
 }
 
 void ws_mask(u8 *buf, size_t n, u32 key);

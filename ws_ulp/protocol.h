@@ -48,6 +48,56 @@ struct ws_msg {
 	bool	open;
 };
 
+/**
+ * ws_short_max() - the longest message that ws_short_message() may take
+ * @r: what the receiver accepts
+ *
+ * Return: payload bytes, at most 125: what a length of seven bits can tell.
+ */
+static inline u32 ws_short_max(const struct ws_rules *r)
+{
+	u32 max = WS_CTRL_MAX - 1;
+
+	/* 0 = no limit = the largest, once 1 is taken away */
+	if (r->frame_max - 1 < max)
+		max = r->frame_max - 1;
+	if (r->message_max - 1 < max)
+		max = r->message_max - 1;
+	return max + 1;
+}
+
+/**
+ * ws_short_message() - is this a short message, all of it?
+ * @p: a frame's first byte, outside of any other message
+ * @n: bytes at @p, any number
+ * @masked: ws_rules.masked
+ * @max: of ws_short_max()
+ *
+ * Of what servers receive, most is text or binary data of at most 125 bytes in
+ * one frame. A frame that is taken here would have passed ws_hdr_parse() and
+ * ws_rules_check() too; about any other this tells nothing.
+ *
+ * Return: payload bytes, 1 to @max, which follow a header of ws_short_hdr()
+ * bytes and are there; or 0.
+ */
+static inline u32 ws_short_message(const u8 *p, size_t n, bool masked, u32 max)
+{
+	u32 len;
+
+	if (n < WS_HDR_MIN || (p[0] != (WS_B0_FIN | 1) &&
+			       p[0] != (WS_B0_FIN | 2)))
+		return 0;
+	len = p[1] ^ (masked ? WS_B1_MASK : 0);
+	if (len > max || n - WS_HDR_MIN < (masked ? WS_KEY_SIZE : 0) + len)
+		return 0;
+	return len;
+}
+
+static inline u32 ws_short_hdr(bool masked)
+{
+	return WS_HDR_MIN + (masked ? WS_KEY_SIZE : 0);
+}
+
 u16 ws_rules_check(const struct ws_rules *r, const struct ws_msg *m,
 		   const struct ws_hdr *h);
 void ws_msg_advance(struct ws_msg *m, const struct ws_hdr *h);

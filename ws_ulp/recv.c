@@ -61,9 +61,13 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo, size_t room)
 /* One walk; MSG_PEEK leaves no trace of it, but for a failed connection. */
 static int read_stream(struct ws_ctx *ctx, struct ws_pass *ps)
 {
-	struct ws_reader saved = ctx->rd;
-	int err = ws_rx_pass(ctx, ps);
+	struct ws_reader saved;
+	int err;
 
+	if (!ps->peek && !ps->done && ws_rx_pass_short(ctx, ps, false))
+		return 0;
+	saved = ctx->rd;
+	err = ws_rx_pass(ctx, ps);
 	if (ps->peek && err != -EILSEQ)
 		ctx->rd = saved;
 	return err;
@@ -82,7 +86,6 @@ static int read_message(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 	return err;
 }
 
-#define REC_ALIGN	8
 #define REC_MIN		(sizeof(struct ws_rec) + REC_ALIGN)
 
 /* Zeros up to the next record, as far as there is room. */
@@ -151,7 +154,8 @@ static int read_records(struct ws_ctx *ctx, struct ws_pass *ps)
 		return 0;
 	while (!err && !ps->stop && (ctx->rd.whole || !ps->done) &&
 	       ps->len - ps->done >= REC_MIN)
-		err = read_record(ctx, ps);
+		if (!ws_rx_pass_short(ctx, ps, true))
+			err = read_record(ctx, ps);
 	ps->stop = ps->done;
 	if (ps->peek && err != -EILSEQ)
 		ctx->rd = saved;
@@ -237,7 +241,7 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, struct ws_pass *p
 int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 {
 	struct ws_ctx *ctx = ws_ctx(sk);
-	struct iov_iter nowhere;
+	struct iov_iter nowhere __uninitialized;
 	struct ws_pass ps = {
 		.to = &msg->msg_iter,
 		.len = len,

@@ -47,6 +47,15 @@ static u32 data_end(const struct ws_ctx *ctx)
 	return preload_of(ctx) ? ctx->aux->preload_end : ctx->scan.seq;
 }
 
+/* The piece at the cursor's place, once skb and off are right. */
+static void cursor_look(struct ws_cursor *cur)
+{
+	cur->n = U32_MAX;
+	cur->p = cur->skb ? ws_skb_span(cur->skb, cur->off, &cur->n) : NULL;
+	if (!cur->p)
+		cur->n = 0;
+}
+
 /* From the tail, because what is looked for has just arrived. */
 static struct ws_cursor cursor_at(struct ws_ctx *ctx, u32 seq)
 {
@@ -56,6 +65,7 @@ static struct ws_cursor cursor_at(struct ws_ctx *ctx, u32 seq)
 	if (unlikely(skb) && before(seq, ctx->aux->preload_end)) {
 		cur.skb = skb;
 		cur.off = seq - TCP_SKB_CB(skb)->seq;
+		cursor_look(&cur);
 		return cur;
 	}
 	skb_queue_reverse_walk(&ctx->sk->sk_receive_queue, skb) {
@@ -66,6 +76,7 @@ static struct ws_cursor cursor_at(struct ws_ctx *ctx, u32 seq)
 			cur.skb = skb;
 		break;
 	}
+	cursor_look(&cur);
 	return cur;
 }
 
@@ -76,6 +87,11 @@ static struct ws_cursor cursor_at(struct ws_ctx *ctx, u32 seq)
 static void cursor_skip(struct ws_ctx *ctx, struct ws_cursor *cur, u32 n)
 {
 	cur->off += n;
+	if (n < cur->n) {
+		cur->p += n;
+		cur->n -= n;
+		return;
+	}
 	while (cur->skb && cur->off >= cur->skb->len) {
 		u32 seq = TCP_SKB_CB(cur->skb)->seq + cur->off;
 
@@ -83,18 +99,17 @@ static void cursor_skip(struct ws_ctx *ctx, struct ws_cursor *cur, u32 n)
 		if (cur->skb)
 			cur->off = seq - TCP_SKB_CB(cur->skb)->seq;
 	}
+	cursor_look(cur);
 }
 
 /* From the head, because that is where the reader is. */
-static struct ws_cursor cursor_head(struct ws_ctx *ctx, u32 seq)
+static void cursor_head(struct ws_ctx *ctx, struct ws_cursor *cur, u32 seq)
 {
-	struct ws_cursor cur = { .skb = preload_of(ctx) };
-
-	if (!cur.skb)
-		cur.skb = skb_peek(&ctx->sk->sk_receive_queue);
-	if (cur.skb)
-		cursor_skip(ctx, &cur, seq - TCP_SKB_CB(cur.skb)->seq);
-	return cur;
+	*cur = (struct ws_cursor){ .skb = preload_of(ctx) };
+	if (!cur->skb)
+		cur->skb = skb_peek(&ctx->sk->sk_receive_queue);
+	if (cur->skb)
+		cursor_skip(ctx, cur, seq - TCP_SKB_CB(cur->skb)->seq);
 }
 
 /* Up to n bytes at the cursor, from wherever they are. */
@@ -120,10 +135,7 @@ static const u8 *cursor_gather(struct ws_ctx *ctx, const struct ws_cursor *at,
 static const u8 *cursor_peek(struct ws_ctx *ctx, const struct ws_cursor *cur,
 			     u8 *buf, u32 *n)
 {
-	u32 len = *n;
-	const u8 *p = cur->skb ? ws_skb_span(cur->skb, cur->off, &len) : NULL;
-
-	return p && len == *n ? p : cursor_gather(ctx, cur, buf, n);
+	return *n <= cur->n ? cur->p : cursor_gather(ctx, cur, buf, n);
 }
 
 static bool delivers(const struct ws_ctx *ctx, u8 opcode)
@@ -268,24 +280,63 @@ static void scan_payload(struct ws_ctx *ctx, struct ws_cursor *cur, u32 avail)
 		scan_message_end(ctx);
 }
 
-static void scan_loop(struct ws_ctx *ctx)
+/*
+ * A run of short messages, which the reader will parse itself: what most
+ * traffic is made of. @until is where the data ends. Return: how many.
+ */
+static u32 scan_short(struct ws_ctx *ctx, struct ws_cursor *cur, u32 until)
+{
+	const bool masked = ctx->rules.masked;
+	const u32 hdr = ws_short_hdr(masked);
+	const u32 max = ws_short_max(&ctx->rules);
+	const u8 *p = cur->p, *end = p + cur->n;
+	u32 frames = 0, bytes, len;
+
+	if (ctx->scan.msg.open || trace_ws_rx_frame_enabled())
+		return 0;
+	while ((len = ws_short_message(p, end - p, masked, max))) {
+		p += hdr + len;
+		frames++;
+	}
+	if (!frames)
+		return 0;
+	len = p - cur->p;
+	bytes = len - frames * hdr;
+	ctx->scan.seq += len;
+	if (ctx->scan.seq != until)
+		cursor_skip(ctx, cur, len);
+	ctx->rd.avail += bytes;
+	ctx->rd.whole += frames;
+	ctx->rx_bytes += bytes;
+	ctx->rx_frames += frames;
+	ws_mib(ctx, WS_MIB_RX_BYTES, bytes);
+	ws_mib(ctx, WS_MIB_RX_FRAMES, frames);
+	ws_mib(ctx, WS_MIB_RX_MESSAGES, frames);
+	if (ctx->live)
+		ctx->live->stall_at = 0;
+	return frames;
+}
+
+static void scan_loop(struct ws_ctx *ctx, u32 end)
 {
 	struct ws_cursor cur = cursor_at(ctx, ctx->scan.seq);
 	int budget = SCAN_BUDGET;
-	u32 avail;
+	u32 avail, frames;
 
 	while (!ws_is(ctx, WS_F_RX_END)) {
-		avail = data_end(ctx) - ctx->scan.seq;
+		avail = end - ctx->scan.seq;
 		if (!avail)
 			break;
 		if (ctx->scan.left) {
 			scan_payload(ctx, &cur, avail);
 			continue;
 		}
-		if (!budget-- && ws_queue_work(ctx))
+		if (budget <= 0 && ws_queue_work(ctx))
 			break;
-		if (!scan_frame(ctx, &cur))
+		frames = scan_short(ctx, &cur, end);
+		if (!frames && !scan_frame(ctx, &cur))
 			break;
+		budget -= frames ? : 1;
 	}
 }
 
@@ -386,16 +437,21 @@ static void watch_stall(struct ws_ctx *ctx)
  */
 void ws_rx_scan(struct ws_ctx *ctx)
 {
+	const u32 end = data_end(ctx);
+
 	if (unlikely(READ_ONCE(tcp_sk(ctx->sk)->copied_seq) != ctx->tcp_seq)) {
 		/* A reader from before WS_ROLE took bytes of frames. */
 		ws_abort(ctx, ECONNABORTED);
 		return;
 	}
+	if (end == ctx->scan.seq && !ws_msgq(ctx) &&
+	    !ws_is(ctx, WS_F_RX_END | WS_F_RX_SHUT))
+		return;
 	if (!ws_is(ctx, WS_F_RX_END)) {
-		if (data_end(ctx) != ctx->scan.seq) {
+		if (end != ctx->scan.seq) {
 			ctx->last_rx = (u32)jiffies;
 			ctx->flags &= ~WS_F_PING_OUT;	/* any byte is life */
-			scan_loop(ctx);
+			scan_loop(ctx, end);
 		}
 		if (ctx->live && ctx->live->stall_timeout)
 			watch_stall(ctx);
@@ -552,7 +608,7 @@ static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
 	n = min_t(size_t, n, ps->len - ps->done);
 	n = min(n, cur->skb->len - cur->off);
 	if (ps->to) {
-		ret = ws_copy_out(ctx, cur->skb, cur->off, ps->to, n);
+		ret = ws_copy_out(ctx, cur, ps->to, n);
 		if (ret == -EILSEQ && ps->peek && ps->done) {
 			ps->stop = true;	/* a later read will fail */
 			return 0;
@@ -592,7 +648,7 @@ int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps)
 	if (rd->seq == ctx->scan.seq)
 		return 0;
 	if (!cur.skb)
-		cur = cursor_head(ctx, rd->seq);
+		cursor_head(ctx, &cur, rd->seq);
 	while (!err && !ps->stop && rd->seq != ctx->scan.seq && cur.skb) {
 		if (!rd->left)
 			err = pass_header(ctx, ps, &cur);
@@ -603,6 +659,33 @@ int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps)
 	}
 	ps->cur = cur;
 	return err;
+}
+
+/**
+ * ws_rx_pass_short() - the same for short messages that lie in one piece
+ * @ctx: context
+ * @ps: what the caller has room for; ps->done counts, frame and eor tell
+ * @records: a run of messages, each with its struct ws_rec; else one message
+ *
+ * Context: process, socket lock held.
+ * Return: something was passed. If not, ws_rx_pass() knows what to do.
+ */
+bool ws_rx_pass_short(struct ws_ctx *ctx, struct ws_pass *ps, bool records)
+{
+	struct ws_reader *rd = &ctx->rd;
+	u32 n = ctx->scan.seq - rd->seq;
+	u32 used;
+
+	if (!rd->whole || rd->left || !iter_is_ubuf(ps->to))
+		return false;
+	if (!ps->cur.skb)
+		cursor_head(ctx, &ps->cur, rd->seq);
+	n = min(n, ps->cur.n);
+	if (!records)	/* one is all that a call returns */
+		return ws_copy_short(ctx, ps->cur.p, n, ps);
+	used = ws_copy_short_records(ctx, ps->cur.p, n, ps);
+	cursor_skip(ctx, &ps->cur, used);
+	return used;
 }
 
 /**

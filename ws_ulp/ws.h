@@ -287,10 +287,14 @@ void ws_attach_exit(void);
  * struct ws_cursor - a place in the receive queue
  * @skb: buffer that holds @off, or NULL at the end
  * @off: offset within @skb
+ * @n: bytes at @p
+ * @p: bytes at the place that lie in one piece, or NULL: to be copied out
  */
 struct ws_cursor {
 	struct sk_buff	*skb;
 	u32		off;
+	u32		n;
+	const u8	*p;
 };
 
 /**
@@ -322,6 +326,7 @@ struct ws_pass {
 };
 
 /* rx.c */
+bool ws_rx_pass_short(struct ws_ctx *ctx, struct ws_pass *ps, bool records);
 int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps);
 void ws_rx_consume(struct ws_ctx *ctx);
 bool ws_rx_cut(const struct ws_ctx *ctx);
@@ -348,9 +353,14 @@ bool ws_msgq_empty(const struct ws_ctx *ctx);
 u32 ws_msgq_inq(const struct ws_ctx *ctx);
 
 /* unmask.c */
+#define REC_ALIGN	8
+
 const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len);
-int ws_copy_out(struct ws_ctx *ctx, struct sk_buff *skb, u32 off,
+int ws_copy_out(struct ws_ctx *ctx, const struct ws_cursor *cur,
 		struct iov_iter *to, u32 len);
+u32 ws_copy_short(struct ws_ctx *ctx, const u8 *p, u32 n, struct ws_pass *ps);
+u32 ws_copy_short_records(struct ws_ctx *ctx, const u8 *p, u32 n,
+			  struct ws_pass *ps);
 
 /* tx.c */
 int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);

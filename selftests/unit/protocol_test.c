@@ -472,6 +472,50 @@ TEST(all_first_bytes_against_a_table, "RFC 6455 5")
 			}
 }
 
+/* What the long way says of n bytes at p: whole, allowed, short, no part. */
+static u32 short_by_rules(const struct ws_rules *r, const u8 *p, size_t n)
+{
+	struct ws_hdr h;
+
+	if (!ws_hdr_parse(&h, p, n) || ws_rules_check(r, &none, &h))
+		return 0;
+	if (h.b0 != (FIN | TEXT) && h.b0 != (FIN | BINARY))
+		return 0;
+	return h.len < 126 && n - h.size >= h.len ? h.len : 0;
+}
+
+static void short_messages(const struct ws_rules *r)
+{
+	u32 max = ws_short_max(r);
+	u8 p[140] = { 0 };
+	unsigned int i;
+	size_t n;
+
+	for (i = 0; i < 0x10000; i++) {
+		p[0] = i >> 8;
+		p[1] = i;
+		for (n = 0; n < sizeof(p); n += n < 8 || n > 120 ? 1 : 7)
+			CHECK_EQ(ws_short_message(p, n, r->masked, max),
+				 short_by_rules(r, p, n));
+	}
+}
+
+TEST(short_messages_as_by_the_rules, "RFC 6455 5.1, 5.2")
+{
+	const struct ws_rules of[] = {
+		server, client,
+		{ .masked = true, .frame_max = 1 },
+		{ .frame_max = 125, .message_max = 100 },
+		{ .frame_max = 126, .message_max = 126 },
+		{ .masked = true, .message_max = 7, .ext = 0xffff },
+		{ .frame_max = UINT32_MAX, .message_max = INT32_MAX },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		short_messages(&of[i]);
+}
+
 TEST(advance_opens_and_closes, "RFC 6455 5.4")
 {
 	struct ws_msg m = { .len = 99, .frames = 7 };
