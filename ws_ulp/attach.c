@@ -27,6 +27,7 @@ static DEFINE_MUTEX(protos_lock);	/* protects protos */
  *
  * Context: the caller holds the socket lock, a reference to its file, or an
  * RCU read lock; only with the last the result can be NULL.
+ * Return: the context; NULL: the socket is not ours, or no longer.
  */
 struct ws_ctx *ws_ctx(const struct sock *sk)
 {
@@ -59,7 +60,9 @@ struct ws_aux *ws_aux(struct ws_ctx *ctx, gfp_t gfp)
  * @gfp: how to allocate
  *
  * A reserve stands behind it, because a timer is wanted most when memory is
- * short. Return: NULL without memory all the same.
+ * short.
+ *
+ * Return: the part, or NULL: there was no memory all the same.
  */
 struct ws_live *ws_live(struct ws_ctx *ctx, gfp_t gfp)
 {
@@ -135,7 +138,7 @@ static void ws_write_space(struct sock *sk)
 	if (!ctx || ws_is(ctx, WS_F_TX_NOW) || ws_defer(ctx, WS_DEFER_TX))
 		return;
 	ws_tx_kick(ctx);
-	if (!ctx->wait.len)	/* else SOCK_NOSPACE stays, to be called again */
+	if (!ctx->wait.len)	/* else SOCK_NOSPACE stays: one more call */
 		ws_tx_wake(ctx);
 	check_done(ctx);
 }
@@ -273,7 +276,7 @@ static int check_socket(struct sock *sk)
 	if (rcu_access_pointer(__sk_user_data(sk)) ||
 	    inet_csk(sk)->icsk_ulp_data)
 		return -EBUSY;
-	if (tcp_sk(sk)->repair || READ_ONCE(sk->sk_prot->recvmsg) == NULL ||
+	if (tcp_sk(sk)->repair || !READ_ONCE(sk->sk_prot->recvmsg) ||
 	    sk->sk_socket->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	return 0;
@@ -347,9 +350,9 @@ int ws_attach(struct sock *sk)
 
 	/* __sock_release() drops the reference of ops->owner, after close. */
 	__module_get(THIS_MODULE);
-	/* The context first: whoever sees our proto must find it. */
 	write_lock_bh(&sk->sk_callback_lock);
 	__rcu_assign_sk_user_data_with_flags(sk, ctx, SK_USER_DATA_NOCOPY);
+	/* The context first: whoever sees our proto must find it. */
 	smp_wmb();
 	WRITE_ONCE(sk->sk_prot, &ctx->proto->dormant);
 	WRITE_ONCE(sk->sk_socket->ops, &ctx->proto->dormant_ops);
@@ -367,6 +370,7 @@ int ws_attach(struct sock *sk)
  * @role: WS_SERVER or WS_CLIENT
  *
  * Context: process, socket lock held.
+ * Return: 0, or a negative errno, and the socket stays dormant.
  */
 int ws_activate(struct ws_ctx *ctx, int role)
 {

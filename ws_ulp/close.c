@@ -42,6 +42,7 @@ bool ws_queue_work(struct ws_ctx *ctx)
  * @ctx: context after close()
  *
  * Context: socket lock held, any context.
+ * Return: true if so.
  */
 bool ws_close_done(const struct ws_ctx *ctx)
 {
@@ -250,6 +251,8 @@ out:
  *
  * TCP's own shutdown state stays as it is until our FIN: Close, pongs and
  * queued frames have to leave first.
+ *
+ * Return: 0, -ENOTCONN, -EINVAL.
  */
 int ws_shutdown(struct socket *sock, int how)
 {
@@ -280,6 +283,8 @@ int ws_shutdown(struct socket *sock, int how)
 
 /**
  * ws_close_init() - at load: the work queue
+ *
+ * Return: 0, -ENOMEM.
  */
 int ws_close_init(void)
 {

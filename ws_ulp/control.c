@@ -313,7 +313,7 @@ void ws_fail(struct ws_ctx *ctx, u16 code, int err)
 	ctx->rx_err = err;
 	trace_ws_fail(ctx->sk, code, err);
 	if (ws_is(ctx, WS_F_CLOSE_SENT)) {
-		ws_timer_set(ctx);	/* runs from Close, extended by nothing */
+		ws_timer_set(ctx);	/* from Close on; nothing extends it */
 	} else {
 		ctx->code_next = code;
 		if (ctx->aux)

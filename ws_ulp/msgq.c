@@ -231,6 +231,7 @@ void ws_msgq_fill(struct ws_ctx *ctx)
  * @ctx: context in WS_RX_MESSAGE
  *
  * Context: any.
+ * Return: their number.
  */
 u32 ws_msgq_ready(const struct ws_ctx *ctx)
 {
@@ -242,6 +243,7 @@ u32 ws_msgq_ready(const struct ws_ctx *ctx)
  * @ctx: context in WS_RX_MESSAGE
  *
  * Context: socket lock held.
+ * Return: true if there is none.
  */
 bool ws_msgq_empty(const struct ws_ctx *ctx)
 {
@@ -253,6 +255,7 @@ bool ws_msgq_empty(const struct ws_ctx *ctx)
  * @ctx: context in WS_RX_MESSAGE
  *
  * Context: socket lock held.
+ * Return: bytes; 0 without a whole message.
  */
 u32 ws_msgq_inq(const struct ws_ctx *ctx)
 {

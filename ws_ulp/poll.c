@@ -15,6 +15,8 @@
  * The lower layer's answer for the way out and for errors, ours for the way
  * in: POLLIN for payload and for the end, never for a part of a header or for
  * a control frame that the kernel handles.
+ *
+ * Return: EPOLL* bits.
  */
 __poll_t ws_poll(struct file *file, struct socket *sock, poll_table *wait)
 {
@@ -43,6 +45,8 @@ __poll_t ws_poll(struct file *file, struct socket *sock, poll_table *wait)
  * @cmd: SIOCINQ counts payload that one read returns now; SIOCOUTQ and
  *	SIOCOUTQNSD count wire bytes, a frame that waits included
  * @karg: result
+ *
+ * Return: 0, or a negative errno.
  */
 int ws_ioctl(struct sock *sk, int cmd, int *karg)
 {
@@ -70,6 +74,7 @@ int ws_ioctl(struct sock *sk, int cmd, int *karg)
  * @sock: socket
  *
  * Context: process, socket lock not held.
+ * Return: bytes that one read returns now.
  */
 int ws_peek_len(struct socket *sock)
 {

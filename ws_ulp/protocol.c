@@ -45,7 +45,7 @@ static bool b1_ok(const struct ws_rules *r, const struct ws_hdr *h)
 	/* 5.1: a client's frames are masked, a server's are not */
 	if (h->masked != r->masked)
 		return false;
-	/* 5.5: control frames "MUST have a payload length of 125 bytes or less" */
+	/* 5.5: control frames have "a payload length of 125 bytes or less" */
 	return !ws_opcode_is_ctrl(ws_hdr_opcode(h)) ||
 	       ws_hdr_len_end(h) == WS_HDR_MIN;
 }

@@ -216,8 +216,8 @@ static int inq_hint(struct ws_ctx *ctx)
 	return ws_rx_readable(ctx);
 }
 
-static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg, struct ws_pass *ps,
-		       int flags)
+static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
+		       struct ws_pass *ps, int flags)
 {
 	int err = read_wait(ctx, ps, flags);
 
@@ -283,9 +283,11 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
  *
  * The application is woken when it grows.
  * Context: any.
+ * Return: bytes and events, or messages.
  */
 u32 ws_rx_level(const struct ws_ctx *ctx)
 {
+	/* Pairs with ws_rx_set_mode(). */
 	switch (smp_load_acquire(&ctx->rx_mode)) {
 	case WS_RX_MESSAGE:
 		return ws_msgq_ready(ctx);
@@ -302,6 +304,7 @@ u32 ws_rx_level(const struct ws_ctx *ctx)
  *
  * Context: any; without the socket lock the answer may be old, and a wake-up
  * follows it.
+ * Return: true if it would, be it the end or an error.
  */
 bool ws_rx_readable(const struct ws_ctx *ctx)
 {
@@ -337,6 +340,7 @@ static int records_inq(struct ws_ctx *ctx)
  * @ctx: context of an active socket
  *
  * Context: socket lock held.
+ * Return: bytes.
  */
 int ws_rx_inq(struct ws_ctx *ctx)
 {
@@ -477,8 +481,9 @@ int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode)
 		return -EBUSY;
 	if (mode == WS_RX_MESSAGE)
 		err = enter_message_mode(ctx);
+	if (err)
+		return err;
 	/* Pairs with ws_rx_level(): the queue is there before the mode. */
-	if (!err)
-		smp_store_release(&ctx->rx_mode, mode);
-	return err;
+	smp_store_release(&ctx->rx_mode, mode);
+	return 0;
 }

@@ -383,6 +383,7 @@ void ws_rx_consume(struct ws_ctx *ctx)
  * @ctx: context
  *
  * Context: socket lock held.
+ * Return: true if so: an end here is not a clean one.
  */
 bool ws_rx_cut(const struct ws_ctx *ctx)
 {
@@ -562,7 +563,8 @@ static int pass_empty(struct ws_ctx *ctx, struct ws_pass *ps)
 }
 
 /* A header at the reader's position; the scanner has judged it. */
-static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps, struct ws_cursor *cur)
+static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps,
+		       struct ws_cursor *cur)
 {
 	struct ws_reader *rd = &ctx->rd;
 	u8 buf[WS_HDR_MAX] __uninitialized;

@@ -232,6 +232,8 @@ static int set_option(struct ws_ctx *ctx, int optname, sockptr_t optval,
  * @optname: option
  * @optval: value
  * @optlen: bytes of it
+ *
+ * Return: 0, or a negative errno.
  */
 int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen)
@@ -400,6 +402,8 @@ static int read_option(struct ws_ctx *ctx, int optname, union value *v)
  * @optname: option
  * @optval: where to
  * @optlen: room; set to what was written
+ *
+ * Return: 0, or a negative errno.
  */
 int ws_getsockopt(struct sock *sk, int level, int optname,
 		  char __user *optval, int __user *optlen)

@@ -73,6 +73,7 @@ static int show_stat(struct seq_file *seq, void *v)
  * net.ws.enabled decides: nobody, CAP_NET_ADMIN in the user namespace that
  * owns @net, everybody. Never asked again for an attached socket.
  * Context: process.
+ * Return: true if it may.
  */
 bool ws_permitted(const struct net *net)
 {

@@ -646,6 +646,8 @@ int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len)
  *
  * One answer for poll and send: not writable while a frame waits or a blocking
  * sender is in the middle of a message.
+ *
+ * Return: true if writable.
  */
 bool ws_tx_memory_free(const struct sock *sk, int wake)
 {

@@ -16,9 +16,9 @@ enum {
 	TAIL1	= 12,		/* one more byte of 80 to BF, */
 	TAIL2	= 18,		/* two more, */
 	TAIL3	= 24,		/* three more */
-	AFTER_E0 = 30,		/* A0 to BF next, else overlong; then one more */
+	AFTER_E0 = 30,		/* A0 to BF next, else overlong; one more */
 	AFTER_ED = 36,		/* 80 to 9F next, else a surrogate */
-	AFTER_F0 = 42,		/* 90 to BF next, else overlong; then two more */
+	AFTER_F0 = 42,		/* 90 to BF next, else overlong; two more */
 	AFTER_F4 = 48,		/* 80 to 8F next, else above U+10FFFF */
 };
 

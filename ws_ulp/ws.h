@@ -25,7 +25,7 @@
 #include "stats.h"
 
 #define WS_TX_FRAME_MAX_MIN	125
-#define WS_TX_FRAME_MAX_MAX	(1U << 20)
+#define WS_TX_FRAME_MAX_MAX	BIT(20)
 #define WS_PRELOAD_MAX		(64U << 10)
 #define WS_MESSAGE_MAX_DEFAULT	(64U << 10)
 #define WS_TIMEOUT_MAX		(24U * 3600 * 1000)	/* ms */
@@ -53,7 +53,7 @@ enum {
 	WS_F_AUTO_PONG	= BIT(18),
 	WS_F_AUTO_CLOSE	= BIT(19),
 	WS_F_UTF8	= BIT(20),
-	WS_F_ECHO_DUE	= BIT(21),	/* echo Close when the reader is there */
+	WS_F_ECHO_DUE	= BIT(21),	/* echo Close when it was read */
 	WS_F_ABORT	= BIT(22),	/* work: reset the connection */
 	WS_F_RETRY	= BIT(23),	/* timer: memory was short */
 	WS_F_TCP_GONE	= BIT(24),	/* TCP ended without Close: 1006 */
@@ -232,6 +232,38 @@ struct ws_aux {
 
 /**
  * struct ws_ctx - one attached socket
+ * @sk: the socket
+ * @proto: what it runs, and what it ran before
+ * @mibs: counters of its network namespace
+ * @flags: WS_F_*
+ * @deferred: WS_DEFER_*
+ * @rx_mode: WS_RX_MODE
+ * @tx_type: WS_OP_* of sends that name none
+ * @rx_ctrl: WS_CTRL_* to deliver
+ * @scan: the scanner
+ * @rd: the reader
+ * @rcu: once nothing else of it is used
+ * @rules: what may arrive
+ * @tcp_seq: expected copied_seq of TCP: what we have given back
+ * @tx_frame_max: WS_TX_FRAME_MAX
+ * @close_timeout: WS_CLOSE_TIMEOUT, ms
+ * @last_rx: the last byte arrived, jiffies
+ * @rx_err: positive errno for the reader, told once
+ * @abort_err: likewise, for the work
+ * @code_sent: of our Close, 0 = none
+ * @code_rcvd: of the peer's, 0 = none
+ * @code_next: of the Close to be sent, 0 = default
+ * @wait: the frame that the lower layer did not take
+ * @live: timer and work, or NULL
+ * @aux: what few connections need, or NULL
+ * @rx_pings: counter of WS_INFO, like all that follow
+ * @rx_pongs: likewise
+ * @tx_pings: likewise
+ * @tx_pongs: likewise
+ * @rx_bytes: likewise
+ * @tx_bytes: likewise
+ * @rx_frames: likewise
+ * @tx_frames: likewise
  *
  * Idle connections are what servers have most of: 256 bytes is the limit.
  */
@@ -240,25 +272,25 @@ struct ws_ctx {
 	struct ws_proto		*proto;
 	struct ws_mibs __percpu	*mibs;
 	u32			flags;
-	atomic_t		deferred;	/* WS_DEFER_* */
+	atomic_t		deferred;
 	u8			rx_mode;
-	u8			tx_type;	/* WS_OP_* of plain sends */
-	u8			rx_ctrl;	/* WS_CTRL_* to deliver */
+	u8			tx_type;
+	u8			rx_ctrl;
 	struct ws_scan		scan;
 	union {
 		struct ws_reader rd;
-		struct rcu_head	rcu;		/* once nothing else is used */
+		struct rcu_head	rcu;
 	};
 	struct ws_rules		rules;
-	u32			tcp_seq;	/* expected tp->copied_seq */
+	u32			tcp_seq;
 	u32			tx_frame_max;
-	u32			close_timeout;	/* ms */
-	u32			last_rx;	/* jiffies */
-	u16			rx_err;		/* positive errno, told once */
-	u16			abort_err;	/* likewise, for the work */
+	u32			close_timeout;
+	u32			last_rx;
+	u16			rx_err;
+	u16			abort_err;
 	u16			code_sent;
 	u16			code_rcvd;
-	u16			code_next;	/* 0 = default */
+	u16			code_next;
 	struct ws_wait		wait;
 	struct ws_live		*live;
 	struct ws_aux		*aux;

@@ -42,8 +42,8 @@ static size_t record_size(size_t len)
 static void put_records(int fd, size_t len, unsigned int n)
 {
 	static union {
-		struct cmsghdr	align;
-		u8		room[CMSG_SPACE(MANY * sizeof(struct ws_txrec))];
+		struct cmsghdr align;
+		u8	room[CMSG_SPACE(MANY * sizeof(struct ws_txrec))];
 	} control;
 	struct cmsghdr *cmsg = &control.align;
 	struct ws_txrec *rec = (struct ws_txrec *)CMSG_DATA(cmsg);

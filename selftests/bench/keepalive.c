@@ -175,7 +175,8 @@ static u64 tcp_rounds(void)
 
 	if (!f)
 		die("/proc/net/netstat");
-	if (!fgets(names, sizeof(names), f) || !fgets(values, sizeof(values), f))
+	if (!fgets(names, sizeof(names), f) ||
+	    !fgets(values, sizeof(values), f))
 		dief("/proc/net/netstat is not as expected");
 	fclose(f);
 	n = strtok_r(names, " ", &np);

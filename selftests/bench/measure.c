@@ -13,7 +13,7 @@
 #include "bench.h"
 
 #define ROUNDS	5	/* the median counts */
-#define FEW	400	/* calls in a short run; a long one has four times as many */
+#define FEW	400	/* calls in a short run, a fourth of a long one */
 
 #define PROFILED	1000	/* calls in a window of the profile */
 

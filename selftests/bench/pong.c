@@ -76,7 +76,8 @@ static double pong_cost(enum server_kind kind, const char *what)
 	server_stop(&s);
 	pair_close(&p);
 	if (kind == SERVE_KERNEL) {
-		report_most("P8", "pong", switches, "wake-ups of the server", 0);
+		report_most("P8", "pong", switches,
+			    "wake-ups of the server", 0);
 		report_most("P8", "pong", wakeups,
 			    "system calls of the server", 0);
 	}

@@ -67,7 +67,7 @@ extern struct serve_options serve;
  */
 struct conn {
 	struct op	op;
-	struct list	list;		/* handshakes or connections of a loop */
+	struct list	list;		/* among the loop's others */
 	int		fd;
 	bool		stopping;
 	struct wsup_hs	*hs;

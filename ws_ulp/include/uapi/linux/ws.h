@@ -87,7 +87,7 @@
 /* Flags of struct ws_frame, struct ws_rec and struct ws_txrec. */
 #define WS_F_FIN		0x01	/* last frame of its message */
 #define WS_F_FIRST		0x02	/* starts with a message's first byte */
-#define WS_F_MORE		0x04	/* ws_rec: more of this message follows */
+#define WS_F_MORE		0x04	/* ws_rec: the message goes on */
 #define WS_F_RSV1		0x40
 #define WS_F_RSV2		0x20
 #define WS_F_RSV3		0x10
@@ -99,6 +99,7 @@
  *	WS_F_FIRST: the bytes start the message; WS_F_RSVn: bits of the first
  *	frame
  * @reserved: zero
+ * @reserved2: zero
  * @left: payload bytes of this frame that follow after the returned ones
  */
 struct ws_frame {
@@ -173,13 +174,29 @@ struct ws_close {
 #define WS_INFO_CLOSE_SENT	0x01
 #define WS_INFO_CLOSE_RCVD	0x02
 #define WS_INFO_LOCAL_FIRST	0x04	/* our Close left before theirs came */
-#define WS_INFO_FAILED		0x08	/* peer broke the protocol or timed out */
+#define WS_INFO_FAILED		0x08	/* a rule broken, or time over */
 #define WS_INFO_TX_OPEN		0x10	/* a message is being sent */
 #define WS_INFO_TX_WAITING	0x20	/* a frame waits for the lower layer */
 #define WS_INFO_TLS		0x40	/* kernel TLS below */
 
 /**
  * struct ws_info - what WS_INFO returns; grows at its end only
+ * @state: WS_STATE_*
+ * @role: WS_SERVER, WS_CLIENT, or 0 while dormant
+ * @rx_mode: WS_RX_MODE
+ * @flags: WS_INFO_*
+ * @close_code_sent: of our Close frame, 0 = none was sent
+ * @close_code_rcvd: of the peer's, 1005 = one without a code, 0 = none came
+ * @rtt_us: last ping to pong in microseconds, 0 = none yet
+ * @reserved: zero
+ * @rx_bytes: payload of data frames that arrived
+ * @tx_bytes: payload of data frames that were sent
+ * @rx_frames: frames that arrived, of all types
+ * @tx_frames: frames that were sent, likewise
+ * @rx_pings: pings that arrived
+ * @rx_pongs: pongs that arrived
+ * @tx_pings: pings that were sent
+ * @tx_pongs: pongs that were sent
  */
 struct ws_info {
 	__u8	state;
@@ -188,11 +205,11 @@ struct ws_info {
 	__u8	flags;
 	__u16	close_code_sent;
 	__u16	close_code_rcvd;
-	__u32	rtt_us;			/* last ping to pong, 0 = none yet */
+	__u32	rtt_us;
 	__u32	reserved;
-	__aligned_u64 rx_bytes;		/* payload of data frames */
+	__aligned_u64 rx_bytes;
 	__aligned_u64 tx_bytes;
-	__aligned_u64 rx_frames;	/* all frames */
+	__aligned_u64 rx_frames;
 	__aligned_u64 tx_frames;
 	__u32	rx_pings;
 	__u32	rx_pongs;
