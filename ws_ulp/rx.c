@@ -352,6 +352,45 @@ static void pass_quiet(struct ws_ctx *ctx)
 	ws_rx_pass(ctx, &ps);
 }
 
+/* Bytes of a header and a control frame, all but the last. */
+#define UNPARSED_MAX	(WS_HDR_MAX + WS_CTRL_MAX - 1)
+
+/*
+ * What is left is part of a header or of a control frame. Nobody can read it,
+ * and the buffer that holds it, most of it read, may fill the receive buffer:
+ * the rest would never come. It moves to a buffer of its size, the preload.
+ */
+static void rescue_unparsed(struct ws_ctx *ctx)
+{
+	u32 n = data_end(ctx) - ctx->rd.seq;
+	u8 buf[UNPARSED_MAX] __uninitialized;
+	struct sock *sk = ctx->sk;
+	struct ws_cursor cur;
+	struct ws_aux *aux;
+	struct sk_buff *skb;
+
+	if (n > sizeof(buf) || preload_of(ctx) ||
+	    atomic_read(&sk->sk_rmem_alloc) <= sk->sk_rcvbuf / 8)
+		return;
+	aux = ws_aux(ctx, GFP_ATOMIC);
+	skb = aux ? alloc_skb(n, GFP_ATOMIC | __GFP_NOWARN) : NULL;
+	cursor_head(ctx, &cur, ctx->rd.seq);
+	cursor_gather(ctx, &cur, buf, &n);
+	if (!skb || !sk_rmem_schedule(sk, skb, skb->truesize)) {
+		kfree_skb(skb);
+		ctx->flags |= WS_F_RETRY;
+		ws_timer_set(ctx);
+		return;
+	}
+	skb_put_data(skb, buf, n);
+	skb_set_owner_r(skb, sk);
+	TCP_SKB_CB(skb)->seq = ctx->rd.seq;
+	aux->preload = skb;
+	aux->preload_end = ctx->rd.seq + n;
+	tcp_read_done(sk, n);
+	ctx->tcp_seq = tcp_sk(sk)->copied_seq;
+}
+
 /**
  * ws_rx_consume() - give bytes that the reader has passed back to TCP
  * @ctx: context
@@ -372,10 +411,13 @@ void ws_rx_consume(struct ws_ctx *ctx)
 		kfree_skb(skb);
 		ctx->aux->preload = NULL;
 	}
-	if (!after(ctx->rd.seq, from))
-		return;
-	tcp_read_done(sk, ctx->rd.seq - from);
-	ctx->tcp_seq = tcp_sk(sk)->copied_seq;
+	if (after(ctx->rd.seq, from)) {
+		tcp_read_done(sk, ctx->rd.seq - from);
+		ctx->tcp_seq = tcp_sk(sk)->copied_seq;
+	}
+	if (caught_up(ctx) && side_by_side(ctx) && !ctx->rd.left &&
+	    data_end(ctx) != ctx->rd.seq)
+		rescue_unparsed(ctx);
 }
 
 /**

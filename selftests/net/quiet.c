@@ -3,6 +3,7 @@
  * Frames that carry nothing to read: empty fragments, control frames. They
  * belong to a message all the same, and must not fill the receive buffer.
  */
+#include <linux/sock_diag.h>
 #include <poll.h>
 
 #include "fixture.h"
@@ -127,6 +128,48 @@ TEST_F(quiet, wait_for_all_of_much)
 	ASSERT_EQ(sizeof(got), recv(self->fd, got, sizeof(got), MSG_WAITALL));
 	EXPECT_EQ(0, memcmp(data, got, sizeof(data)));
 	EXPECT_EQ(n, peer_join(&job));
+}
+
+/* Bytes of the receive buffer that are in use, overhead included */
+static unsigned int in_use(int fd)
+{
+	unsigned int mem[SK_MEMINFO_VARS];
+	socklen_t len = sizeof(mem);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, mem, &len))
+		return -1;
+	return mem[SK_MEMINFO_RMEM_ALLOC];
+}
+
+/* The first bytes of a frame, in the buffer that a long message fills */
+static void behind_a_long_one(struct __test_metadata *_metadata,
+			      struct peer *p, int b0, size_t cut)
+{
+	static char data[60000], got[sizeof(data)], wire[sizeof(data) + 64];
+	size_t n, len;
+
+	small_buffer(_metadata, p->fd);
+	peer_fill(data, sizeof(data), 2);
+	n = peer_build(p, wire, FIN | BINARY, data, sizeof(data));
+	len = n + peer_build(p, wire + n, b0, "tail", 4);
+	ASSERT_EQ(0, peer_write(p, wire, n + cut));
+	ASSERT_EQ(0, peer_recv(p->fd, got, sizeof(got)));
+	ASSERT_EQ(0, memcmp(data, got, sizeof(data)));
+	EXPECT_GT(8192, in_use(p->fd));
+	ASSERT_EQ(0, peer_write(p, wire + n + cut, len - n - cut));
+}
+
+TEST_F(quiet, part_of_a_header_holds_no_buffer)
+{
+	behind_a_long_one(_metadata, &self->p, FIN | TEXT, 1);
+	EXPECT_EQ(0, peer_gets(self->fd, "tail"));
+}
+
+TEST_F(quiet, part_of_a_ping_holds_no_buffer)
+{
+	behind_a_long_one(_metadata, &self->p, PING, 4);
+	EXPECT_EQ(0, peer_see_text(&self->p, PONG, "tail"));
+	EXPECT_EQ(0, peer_sync(&self->p));
 }
 
 TEST_HARNESS_MAIN
