@@ -87,6 +87,27 @@ TEST_F(utf8, bad_text)
 	}
 }
 
+/* One call has room for all of it, and gets what is good */
+TEST_F(utf8, bad_text_with_room)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_EQ(0, peer_text(p, FIN | TEXT, bad[i].text));
+		if (bad[i].good) {
+			ASSERT_EQ(bad[i].good,
+				  recv(p->fd, buf, sizeof(buf), 0));
+			ASSERT_EQ(0, memcmp(buf, bad[i].text, bad[i].good));
+		}
+		ASSERT_EQ(-1, recv(p->fd, buf, sizeof(buf), 0));
+		ASSERT_EQ(EILSEQ, errno);
+		ASSERT_EQ(0, peer_see_close(p, 1007, ""));
+		ASSERT_EQ(0, peer_reopen(p));
+	}
+}
+
 TEST_F(utf8, bad_text_in_fragments)
 {
 	struct peer *p = &self->p;
