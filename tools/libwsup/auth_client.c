@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
 #include "auth.h"
@@ -16,9 +15,9 @@ static int rank(const struct params *params)
 
 	if (params->over)
 		return 0;
-	if (!strcasecmp(params->scheme, "Basic"))
+	if (ascii_same(params->scheme, "Basic"))
 		return 1;
-	if (strcasecmp(params->scheme, "Digest") || !a || !*params->v[P_NONCE])
+	if (!ascii_same(params->scheme, "Digest") || !a || !*params->v[P_NONCE])
 		return 0;
 	return 2 + (int)(algorithm_find("MD5-sess") - a);
 }
@@ -33,7 +32,7 @@ static bool pick_qop(struct params *params)
 		return true;
 	for (item = strtok_r(params->v[P_QOP], blanks, &save); item;
 	     item = strtok_r(NULL, blanks, &save)) {
-		if (!strcasecmp(item, "auth")) {
+		if (ascii_same(item, "auth")) {
 			memmove(params->v[P_QOP], item, strlen(item) + 1);
 			return true;
 		}
@@ -163,5 +162,5 @@ bool auth_stale(const struct head *head, const char *name)
 	struct params best;
 
 	return best_challenge(head, name, &best) > 1 &&
-	       !strcasecmp(best.v[P_STALE], "true");
+	       ascii_same(best.v[P_STALE], "true");
 }

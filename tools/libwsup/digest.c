@@ -4,7 +4,6 @@
 #include <openssl/evp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 
 #include "auth.h"
 
@@ -31,7 +30,7 @@ const struct algorithm *algorithm_find(const char *name)
 	if (!*name)
 		name = "MD5";
 	for (a = algorithms; a->name; a++)
-		if (!strcasecmp(a->name, name))
+		if (ascii_same(a->name, name))
 			return a;
 	return NULL;
 }

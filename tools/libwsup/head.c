@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "internal.h"
 
@@ -330,7 +329,7 @@ const char *head_find(const struct head *head, const char *name, size_t nth)
 
 	for (i = 0; i < head->n; i++) {
 		f = &head->fields[i];
-		if (!strcasecmp(head_string(head, f->name), name) && !nth--)
+		if (ascii_same(head_string(head, f->name), name) && !nth--)
 			return head_string(head, f->value);
 	}
 	return NULL;

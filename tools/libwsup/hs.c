@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One handshake: what both roles have in common. */
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -69,7 +68,7 @@ int hs_fail(struct wsup_hs *hs, int error, const char *fmt, ...)
 	va_end(args);
 	/* parts come from the peer, and the sentence goes to terminals */
 	for (p = hs->error; *p; p++)
-		if (iscntrl((unsigned char)*p))
+		if (is_control(*p))
 			*p = '?';
 	return error;
 }
@@ -127,6 +126,7 @@ int wsup_step(struct wsup_hs *hs)
 {
 	if (hs->result != WSUP_AGAIN && hs->result != WSUP_REQUEST)
 		return hs->result;
+	hs->begun = true;
 	hs->result = hs->step(hs);
 	if (hs->result < 0 && !*hs->error)
 		hs_fail(hs, hs->result, "%s", wsup_strerror(hs->result));
@@ -147,7 +147,8 @@ int wsup_timeout(const struct wsup_hs *hs)
 {
 	int64_t left = hs_left(hs);
 
-	if (left < 0)
+	/* only the first step finds out what there is to wait for */
+	if (left < 0 || !hs->begun)
 		return 0;
 	return left < INT_MAX ? (int)left : INT_MAX;
 }

@@ -45,10 +45,17 @@ void texts_free(struct texts *texts);
 #define TEXTS		(WSUP_PROXY + 1)
 #define SECRET_LEN	32
 
+/* Digest nonces that were used */
+struct nonces;
+
+struct nonces *nonces_new(void);
+void nonces_free(struct nonces *nonces);
+
 struct wsup_config {
 	long		number[NUMBERS];
 	struct texts	text[TEXTS];
 	unsigned char	secret[SECRET_LEN];	/* of Digest nonces */
+	struct nonces	*nonces;		/* with WSUP_USER */
 };
 
 extern const struct wsup_config wsup_default_config;
@@ -107,8 +114,18 @@ struct list {
 bool list_next(struct list *list, const char **item, size_t *len);
 bool list_has(const struct head *head, const char *name, const char *token,
 	      bool exact);
+
+bool is_digit(char c);
 bool is_alnum(char c);
+bool is_control(char c);
 bool is_token(const char *s, size_t len);
+int hex_digit(char c);
+char ascii_lower(char c);
+bool ascii_same_n(const char *a, const char *b, size_t n);
+bool ascii_same(const char *a, const char *b);
+
+bool subprotocols_valid(const struct head *head);
+bool extensions_valid(const struct head *head);
 
 int key_make(char key[KEY_LEN + 1]);
 bool key_valid(const char *key);
@@ -126,7 +143,9 @@ struct url {
 
 int url_parse(struct url *url, const char *text);
 void url_free(struct url *url);
-bool url_same(const char *origin, const char *host);
+int url_same(const char *origin, const char *host);
+int origin_same(const char *a, const char *b);
+bool origin_valid(const char *origin);
 int url_authority(const struct url *url, struct buf *buf);
 
 /* Names are looked up in a thread of their own: getaddrinfo() blocks. */
@@ -215,6 +234,7 @@ struct wsup_hs {
 	const struct wsup_config *config;
 	int		(*step)(struct wsup_hs *hs);
 	void		(*release)(struct wsup_hs *hs);
+	bool		begun;
 	int		result;
 	int		fd;
 	int		poll_fd;

@@ -1,41 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Lists of tokens in headers, RFC 9110 section 5.6. */
 #include <string.h>
-#include <strings.h>
 
 #include "internal.h"
-
-/**
- * is_alnum() - is this a letter or a digit of ASCII?
- * @c: character
- *
- * isalnum() would ask the locale.
- *
- * Return: true or false.
- */
-bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-	       (c >= 'a' && c <= 'z');
-}
-
-/**
- * is_token() - is this a token of RFC 9110 section 5.6.2?
- * @s: characters
- * @len: how many
- *
- * Return: true or false.
- */
-bool is_token(const char *s, size_t len)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (!is_alnum(s[i]) && (!s[i] || !strchr(others, s[i])))
-			return false;
-	return len > 0;
-}
 
 /* Length of an element: a comma in a quoted string does not end it. */
 static size_t element_length(const char *p)
@@ -101,7 +68,7 @@ bool list_has(const struct head *head, const char *name, const char *token,
 	const char *item;
 
 	while (list_next(&list, &item, &len)) {
-		if (len != want || strncasecmp(item, token, len))
+		if (len != want || !ascii_same_n(item, token, len))
 			continue;
 		if (!exact || !memcmp(item, token, len))
 			return true;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* URLs of servers and proxies, and origins (RFC 3986, RFC 6454). */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "internal.h"
 
@@ -22,7 +20,7 @@ static const char *default_port(const char *scheme, size_t len)
 
 	for (i = 0; i < ARRAY_SIZE(known); i++)
 		if (strlen(known[i].scheme) == len &&
-		    !strncasecmp(known[i].scheme, scheme, len))
+		    ascii_same_n(known[i].scheme, scheme, len))
 			return known[i].port;
 	return NULL;
 }
@@ -33,21 +31,13 @@ static bool port_valid(const char *port, size_t len)
 	size_t i;
 
 	for (i = 0; i < len; i++) {
-		if (!isdigit((unsigned char)port[i]))
+		if (!is_digit(port[i]))
 			return false;
 		value = 10 * value + (unsigned long)(port[i] - '0');
 		if (value > 65535)
 			return false;
 	}
 	return value > 0;
-}
-
-static int hex(char c)
-{
-	const char *digits = "0123456789abcdef";
-	const char *p = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
-
-	return p ? (int)(p - digits) : -1;
 }
 
 /* "user:password" out of "us%65r:pa%3Ass"; a missing password is empty. */
@@ -60,13 +50,13 @@ static int decode_user(struct url *url, const char *s, size_t len)
 	for (i = 0; i < len; i++) {
 		c = s[i];
 		if (c == '%') {
-			if (len - i < 3 || hex(s[i + 1]) < 0 ||
-			    hex(s[i + 2]) < 0)
+			if (len - i < 3 || hex_digit(s[i + 1]) < 0 ||
+			    hex_digit(s[i + 2]) < 0)
 				goto bad;
-			c = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+			c = (char)(hex_digit(s[i + 1]) << 4 | hex_digit(s[i + 2]));
 			i += 2;
 		}
-		if (iscntrl((unsigned char)c))
+		if (is_control(c))
 			goto bad;
 		buf_add(&buf, &c, 1);
 	}
@@ -116,7 +106,7 @@ static int parse_host(struct url *url, const char *s, size_t len)
 
 	s += literal;
 	len -= literal;
-	while (n < len && strchr(chars, tolower((unsigned char)s[n])))
+	while (n < len && strchr(chars, ascii_lower(s[n])))
 		n++;
 	if (!n || (literal && (n == len || s[n] != ']')))
 		return -WSUP_EURL;
@@ -181,7 +171,7 @@ int url_parse(struct url *url, const char *text)
 	if (err)
 		return err;
 	for (p = url->scheme; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+		*p = ascii_lower(*p);
 	host = sep + 3;
 	path = host + strcspn(host, "/?");
 	err = parse_authority(url, host, (size_t)(path - host));
@@ -239,19 +229,67 @@ static int parse_origin_like(struct url *url, const char *scheme, size_t len,
  * A Host without a port has the default port of the origin's scheme: behind a
  * proxy that ends TLS the server cannot know which one the browser used.
  *
- * Return: true or false.
+ * Return: 1, 0, or -ENOMEM.
  */
-bool url_same(const char *origin, const char *host)
+int url_same(const char *origin, const char *host)
 {
 	const char *sep = strstr(origin, "://");
 	struct url a = {}, b = {};
-	bool same = false;
+	int err, same = 0;
 
-	if (sep && !url_parse(&a, origin) && !strcmp(a.path, "/") &&
-	    !a.user && !strpbrk(host, "@/?") &&
-	    !parse_origin_like(&b, origin, (size_t)(sep - origin), host))
-		same = !strcasecmp(a.host, b.host) && !strcmp(a.port, b.port);
+	if (!origin_valid(origin) || !sep || strpbrk(host, "@/?"))
+		return 0;
+	err = url_parse(&a, origin);
+	if (!err)
+		err = parse_origin_like(&b, origin, (size_t)(sep - origin),
+					host);
+	if (!err)
+		same = ascii_same(a.host, b.host) && !strcmp(a.port, b.port);
 	url_free(&a);
 	url_free(&b);
-	return same;
+	return err == -ENOMEM ? err : same;
+}
+
+/**
+ * origin_same() - are these origins the same?
+ * @a: value of an Origin header
+ * @b: origin_valid()
+ *
+ * RFC 6454 section 5: scheme, host and port are; a default port may be left
+ * out. Of schemes that we do not know the texts have to be the same.
+ *
+ * Return: 1, 0, or -ENOMEM.
+ */
+int origin_same(const char *a, const char *b)
+{
+	struct url x = {}, y = {};
+	int err, same = 0;
+
+	if (!origin_valid(a) || ascii_same(a, b))
+		return ascii_same(a, b);
+	err = url_parse(&x, a);
+	if (!err)
+		err = url_parse(&y, b);
+	if (!err)
+		same = !strcmp(x.scheme, y.scheme) &&
+		       ascii_same(x.host, y.host) && !strcmp(x.port, y.port);
+	url_free(&x);
+	url_free(&y);
+	return err == -ENOMEM ? err : same;
+}
+
+/**
+ * origin_valid() - is this of the form of an origin?
+ * @origin: text
+ *
+ * Return: true for "null" and for scheme://host[:port], of any scheme.
+ */
+bool origin_valid(const char *origin)
+{
+	const char *sep = strstr(origin, "://");
+
+	if (!sep)
+		return !strcmp(origin, "null");
+	return is_token(origin, (size_t)(sep - origin)) && sep[3] &&
+	       !strpbrk(sep + 3, "/?#@, ");
 }
