@@ -37,13 +37,18 @@ static int look_up(struct lookup *lookup, int flags)
 	return getaddrinfo(lookup->host, lookup->port, &hints, &lookup->list);
 }
 
+/* That cannot fail: the counter was 0. */
+static void tell(const struct lookup *lookup)
+{
+	(void)!eventfd_write(lookup->event, 1);
+}
+
 static void *run(void *arg)
 {
 	struct lookup *lookup = arg;
 
 	lookup->error = look_up(lookup, 0);
-	if (eventfd_write(lookup->event, 1))
-		abort();	/* cannot: the counter was 0 */
+	tell(lookup);
 	lookup_put(lookup);
 	return NULL;
 }
@@ -66,20 +71,25 @@ static int start_thread(struct lookup *lookup)
 	return -err;
 }
 
-static struct lookup *lookup_new(const char *host, const char *port)
+static int lookup_new(struct lookup **to, const char *host, const char *port)
 {
 	struct lookup *lookup = calloc(1, sizeof(*lookup));
+	int err = -ENOMEM;
 
+	*to = lookup;
 	if (!lookup)
-		return NULL;
+		return err;
 	atomic_init(&lookup->users, 1);
-	lookup->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	lookup->host = strdup(host);
 	lookup->port = strdup(port);
-	if (lookup->event >= 0 && lookup->host && lookup->port)
-		return lookup;
+	lookup->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (lookup->event < 0)
+		err = -errno;
+	else if (lookup->host && lookup->port)
+		return 0;
 	lookup_put(lookup);
-	return NULL;
+	*to = NULL;
+	return err;
 }
 
 /**
@@ -94,15 +104,18 @@ static struct lookup *lookup_new(const char *host, const char *port)
  */
 int lookup_start(struct lookup **lookup, const char *host, const char *port)
 {
-	struct lookup *l = lookup_new(host, port);
+	struct lookup *l;
 	int err;
 
-	if (!l)
-		return -ENOMEM;
-	*lookup = l;
+	err = lookup_new(lookup, host, port);
+	if (err)
+		return err;
+	l = *lookup;
 	l->error = look_up(l, AI_NUMERICHOST);
-	if (l->error != EAI_NONAME)
-		return eventfd_write(l->event, 1) ? -errno : 0;
+	if (l->error != EAI_NONAME) {
+		tell(l);
+		return 0;
+	}
 	atomic_fetch_add(&l->users, 1);
 	err = start_thread(l);
 	if (err)
@@ -126,7 +139,7 @@ int lookup_fd(const struct lookup *lookup)
  * @lookup: lookup
  * @list: receives addresses, to be freed with freeaddrinfo()
  *
- * Return: 0, -EAGAIN not yet, -WSUP_ERESOLVE.
+ * Return: 0, -EAGAIN not yet, -ENOMEM, -WSUP_ERESOLVE.
  */
 int lookup_result(struct lookup *lookup, struct addrinfo **list)
 {
@@ -134,6 +147,8 @@ int lookup_result(struct lookup *lookup, struct addrinfo **list)
 
 	if (eventfd_read(lookup->event, &value))
 		return -EAGAIN;
+	if (lookup->error == EAI_MEMORY)
+		return -ENOMEM;
 	if (lookup->error)
 		return -WSUP_ERESOLVE;
 	*list = lookup->list;
