@@ -6,13 +6,20 @@
  *
  *	drive [NAME=VALUE]... accept FD
  *	drive [NAME=VALUE]... connect URL
+ *	drive [NAME=VALUE]... over=FD connect URL
  *
  * With step=1 the handshake is driven by wsup_step(), and "again" is printed
  * each time that it waits: a script knows then that all it sent was seen.
+ * loop=NAME is the same with another event loop. fail=N lets the Nth call fail
+ * that could for want of something, and SIGUSR1 lets a minute pass.
+ *
+ * In the end no descriptor may be open that was not before.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +29,26 @@
 
 #include <wsup.h>
 
-static bool stepwise;
+#include "inject.h"
+#include "wait.h"
+
+static waiter stepwise;
 static const char *ask;
+static int over = -1;
+static long fail;
+
+/* Wait first; tell of signals; leave at so many waits; step behind the end */
+static long eager, signals, give_up, repeat;
+
+static const struct {
+	const char *name;
+	long *value;
+} ways[] = {
+	{ "eager", &eager }, { "signals", &signals }, { "give_up", &give_up },
+	{ "repeat", &repeat }, { "fail", &fail },
+};
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const struct {
 	const char *name;
@@ -42,8 +67,6 @@ static const struct {
 	{ "proxy", WSUP_PROXY },
 };
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-
 static void set_option(struct wsup_config *config, const char *arg)
 {
 	const char *value = strchr(arg, '=') + 1;
@@ -59,7 +82,21 @@ static void set_option(struct wsup_config *config, const char *arg)
 		if (!strncmp(texts[i].name, arg, len) && !texts[i].name[len])
 			err = wsup_config_add(config, texts[i].what, value);
 	if (!strncmp("step=", arg, 5)) {
-		stepwise = atoi(value);
+		stepwise = atoi(value) ? waiter_find("poll") : NULL;
+		err = 0;
+	}
+	if (!strncmp("loop=", arg, 5)) {
+		stepwise = waiter_find(value);
+		err = stepwise ? 0 : -EINVAL;
+	}
+	if (!strncmp("over=", arg, 5)) {
+		over = atoi(value);
+		err = 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		if (strncmp(ways[i].name, arg, len) || ways[i].name[len])
+			continue;
+		*ways[i].value = atol(value);
 		err = 0;
 	}
 	if (!strncmp("ask=", arg, 4)) {
@@ -67,7 +104,8 @@ static void set_option(struct wsup_config *config, const char *arg)
 		err = wsup_config_set(config, WSUP_ASK, 1);
 	}
 	if (err) {
-		printf("option %d\n", err);
+		printf("option %d\nreached %d\n", err,
+		       fail && inject_reached());
 		exit(0);
 	}
 }
@@ -96,7 +134,15 @@ static void decide(struct wsup_hs *hs)
 
 	printf("request %d %s %s\n", wsup_upgradable(hs), wsup_method(hs),
 	       wsup_target(hs));
-	if (!strcmp(ask, "file") && !wsup_upgradable(hs)) {
+	if (!strncmp(ask, "status:", 7)) {
+		err = wsup_respond(hs, atoi(ask + 7), page, sizeof(page) - 1);
+	} else if (!strncmp(ask, "header:", 7)) {
+		err = wsup_add_header(hs, ask + 7);
+	} else if (!strcmp(ask, "redirect")) {
+		err = wsup_add_header(hs, "Location: ws://elsewhere/");
+		if (!err)
+			err = wsup_respond(hs, 302, NULL, 0);
+	} else if (!strcmp(ask, "file") && !wsup_upgradable(hs)) {
 		file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		err = wsup_respond_file(hs, 200, file, 100000);
 	} else if (!strcmp(ask, "page") && !wsup_upgradable(hs)) {
@@ -113,30 +159,59 @@ static void decide(struct wsup_hs *hs)
 	printf("decided %d\n", err);
 }
 
+static void wait_for(struct wsup_hs *hs)
+{
+	if (stepwise(wsup_fd(hs), wsup_events(hs), wsup_timeout(hs)) >= 0 ||
+	    errno == EINTR)
+		return;
+	printf("unable %d\n", errno);
+	exit(0);
+}
+
 static int run_stepwise(struct wsup_hs *hs)
 {
-	struct pollfd pfd;
 	int ret;
 
+	if (eager)
+		wait_for(hs);
 	while ((ret = wsup_step(hs)) == WSUP_AGAIN) {
 		printf("again\n");
 		fflush(stdout);
-		pfd.fd = wsup_fd(hs);
-		pfd.events = wsup_events(hs);
-		poll(&pfd, 1, wsup_timeout(hs));
+		if (give_up && !--give_up)
+			break;
+		wait_for(hs);
 	}
+	return ret;
+}
+
+/* Tells of signals, and that it is about to wait for more. */
+static int run_interrupted(struct wsup_hs *hs)
+{
+	int ret;
+
+	do {
+		printf("again\n");
+		fflush(stdout);
+		ret = wsup_run(hs);
+		printf("interrupted %d\n", ret == -EINTR);
+		fflush(stdout);
+	} while (ret == -EINTR);
 	return ret;
 }
 
 static int run(struct wsup_hs *hs)
 {
-	int ret;
+	int ret, i;
 
 	do {
-		ret = stepwise ? run_stepwise(hs) : wsup_run(hs);
+		ret = stepwise ? run_stepwise(hs) :
+			signals ? run_interrupted(hs) : wsup_run(hs);
 		if (ret == WSUP_REQUEST)
 			decide(hs);
 	} while (ret == WSUP_REQUEST);
+	for (i = 0; i < 3 * repeat; i++)
+		if (wsup_step(hs) != ret)
+			printf("unable 0\n");
 	return ret;
 }
 
@@ -173,35 +248,92 @@ static void print_rest(int fd)
 	print_hex("rest", data, len);
 }
 
-int main(int argc, char **argv)
+static int count_fds(void)
 {
-	struct wsup_config *config = wsup_config_new();
-	struct wsup_hs *hs;
-	int i, fd, ret;
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
 
-	wsup_config_set(config, WSUP_ATTACH, 0);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* A lookup that nobody waits for any more closes its own when it ends. */
+static bool fds_left(int n)
+{
+	int tries;
+
+	for (tries = 0; tries < 100000 && count_fds() > n; tries++)
+		sched_yield();
+	return count_fds() > n;
+}
+
+static void on_minute(int signal)
+{
+	(void)signal;
+	inject_minute();
+}
+
+static void begin(int argc, char **argv)
+{
+	struct sigaction action = { .sa_handler = on_minute };
+	int i;
+
+	sigaction(SIGUSR1, &action, NULL);
 	for (i = 1; i < argc - 2; i++)
-		set_option(config, argv[i]);
-	if (!strcmp(argv[i], "accept")) {
-		fd = atoi(argv[i + 1]);
-		ret = wsup_accept_new(&hs, fd, config);
-	} else {
-		fd = -1;
-		ret = wsup_connect_new(&hs, argv[i + 1], -1, config);
-	}
-	if (!ret)
+		if (!strncmp(argv[i], "fail=", 5))
+			fail = atol(argv[i] + 5);
+	if (fail)
+		inject_begin(fail);
+}
+
+static void shake_hands(const char *verb, const char *arg,
+		       const struct wsup_config *config)
+{
+	int fd = strcmp(verb, "accept") ? -1 : atoi(arg);
+	struct wsup_hs *hs;
+	int ret;
+
+	ret = fd < 0 ? wsup_connect_new(&hs, arg, over, config)
+		     : wsup_accept_new(&hs, fd, config);
+	if (!ret) {
+		over = -1;
 		ret = run(hs);
+	}
 	printf("result %d\n", ret);
-	print_peer(hs);
+	if (hs)
+		print_peer(hs);
 	fflush(stdout);
 	if (ret == WSUP_DONE) {
 		if (fd < 0)
 			fd = wsup_take_fd(hs);
+		printf("nonblock %d\n", !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
 		print_rest(fd);
 	}
 	if (fd >= 0)
 		close(fd);
+	if (over >= 0)
+		close(over);
 	wsup_free(hs);
+}
+
+int main(int argc, char **argv)
+{
+	struct wsup_config *config;
+	int i, fds = count_fds();
+
+	begin(argc, argv);
+	config = wsup_config_new();
+	if (config)
+		wsup_config_set(config, WSUP_ATTACH, 0);
+	for (i = 1; config && i < argc - 2; i++)
+		set_option(config, argv[i]);
+	if (config) {
+		fds -= over >= 0 || !strcmp(argv[argc - 2], "accept");
+		shake_hands(argv[argc - 2], argv[argc - 1], config);
+	}
 	wsup_config_free(config);
-	return 0;
+	printf("reached %d\n", fail && inject_reached());
+	return fds_left(fds);
 }

@@ -48,34 +48,51 @@ def lacks(text, part):
         raise AssertionError(f'{part!r} in {text!r}')
 
 
+class Skip(Exception):
+    """This cannot be shown here."""
+
+
 class Drive:
     """One run of `drive`; what it printed becomes attributes."""
 
     def __init__(self, *args, fds=(), env=None):
         self.process = subprocess.Popen(
-            [DRIVE, *map(str, args)], stdout=subprocess.PIPE, text=True,
+            [DRIVE, *map(str, args)], stdout=subprocess.PIPE,
             pass_fds=fds, env={**os.environ, **(env or {})})
+        self.printed = b''
         self.requests = []
         self.decided = []
         self.names = []
         self.values = []
         self.result = self.status = self.rest = self.option = None
+        self.nonblock = self.reached = self.unable = None
+        self.interrupted = None
         self.error = self.reason = self.subprotocol = self.user = None
         self.body = b''
 
+    def says(self, limit):
+        """Is there a line, or the end, within this time?"""
+        while b'\n' not in self.printed:
+            out = self.process.stdout.fileno()
+            if not select.select([out], [], [], limit)[0]:
+                return False
+            piece = os.read(out, 65536)
+            if not piece:
+                break
+            self.printed += piece
+        return True
+
     def line(self):
         """One line more, split; None at the end."""
-        ready, _, _ = select.select([self.process.stdout], [], [], LIMIT)
-        if not ready:
+        if not self.says(LIMIT):
             self.process.kill()
             raise AssertionError('drive: nothing happens')
-        # a whole line follows at once: drive writes lines
-        line = self.process.stdout.readline()
-        return line.split(maxsplit=1) if line else None
+        line, _, self.printed = self.printed.partition(b'\n')
+        return line.decode().split(maxsplit=1) if line else None
 
     def take(self, word, value=''):
-        value = value.rstrip('\n')
-        if word in ('result', 'status', 'option'):
+        if word in ('result', 'status', 'option', 'nonblock', 'reached',
+                    'unable', 'interrupted'):
             setattr(self, word, int(value))
         elif word in ('body', 'rest'):
             setattr(self, word, bytes.fromhex(value))
@@ -101,7 +118,9 @@ class Drive:
     def finish(self):
         while (line := self.line()) is not None:
             self.take(*line)
-        expect(self.process.wait(LIMIT), 0, 'exit code of drive')
+        self.process.stdout.close()
+        expect(self.process.wait(LIMIT), 0,
+               'exit code of drive (1: descriptors are left open)')
         return self
 
     def headers(self):
@@ -165,14 +184,18 @@ def main(suite):
               (not wanted or c[0] in wanted)]
     print('TAP version 13')
     for number, (name, clause, function) in enumerate(chosen, 1):
+        reason = ''
         try:
             function()
             verdict = 'ok'
+        except Skip as skip:
+            verdict, reason = 'ok', f' # SKIP {skip}'
         except Exception:
             verdict = 'not ok'
             failed += 1
             for line in traceback.format_exc().splitlines():
                 print('# ' + line)
-        print(f'{verdict} {number} - {suite}.{name} ({clause})', flush=True)
+        print(f'{verdict} {number} - {suite}.{name} ({clause}){reason}',
+              flush=True)
     print(f'1..{len(chosen)}')
     sys.exit(1 if failed or not chosen else 0)

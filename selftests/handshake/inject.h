@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a program cannot bring about from outside. */
+#ifndef _HANDSHAKE_INJECT_H
+#define _HANDSHAKE_INJECT_H
+
+#include <stdbool.h>
+
+void inject_begin(long nth);
+bool inject_reached(void);
+void inject_minute(void);
+
+#endif /* _HANDSHAKE_INJECT_H */
