@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import signal
 
 from client_test import accept, good, listen, plain
 from peer import (DONE, EAUTH, EHTTP, Drive, case, contains, expect, lacks,
@@ -135,12 +136,8 @@ def digest_accepted():
 def digest_refused():
     ours, drive, offers = asked()
     for offer in offers[:2]:
-        nonce = parameters(offer)['nonce']
         for change in ({'password': 'x'}, {'user': 'you'}, {'user': 'he'},
-                       {'realm': 'x'}, {'target': '/x'}, {'nonce': 'x'},
-                       {'nonce': nonce[:-1] + 'x'},
-                       {'nonce': '0' * 16 + nonce[16:]},
-                       {'nonce': nonce.upper()[:63] + ' '},
+                       {'realm': 'x'}, {'target': '/x'},
                        {'response': ''}, {'response': '0' * 64},
                        {'method': 'POST'}, {'qop': ''}, {'qop': 'auth-int'},
                        {'nc': '1'}, {'nc': 'x' * 8}, {'cnonce': ''},
@@ -150,9 +147,128 @@ def digest_refused():
             head = tried(ours, credentials(offer, **change))
             contains(head, ' 401 ')
             lacks(head, 'stale')
+        for more in ('username="me"', 'realm="websocket"', 'qop=auth',
+                     'uri="/"', 'response=""'):
+            head = tried(ours, credentials(offer) + ', ' + more)
+            contains(head, ' 401 ')
     contains(tried(ours, credentials(offers[0])), ' 101 ')
     ours.close()
     expect(drive.finish().result, DONE)
+
+
+def state(ours, line):
+    """What becomes of these credentials: a status, and whether stale."""
+    head = tried(ours, line, Upgrade=None)
+    return int(head.split()[1]), 'stale=true' in head
+
+
+@case('RFC 7616 3.3: a nonce that is not ours, but who knew the password')
+def digest_stale():
+    ours, drive, offers = asked()
+    for offer in offers[:2]:
+        nonce = parameters(offer)['nonce']
+        for bad in ('x', nonce[:-1] + 'x', '0' * 16 + nonce[16:],
+                    nonce.upper()[:63] + ' ', nonce + '0', '9' * 64):
+            expect(state(ours, credentials(offer, nonce=bad)), (401, True),
+                   bad)
+            expect(state(ours, credentials(offer, nonce=bad, password='x')),
+                   (401, False), bad)
+    head = tried(ours, credentials(offers[0], nonce='x'))
+    contains(tried(ours, credentials(challenges(head)[0])), ' 101 ')
+    ours.close()
+    expect(drive.finish().result, DONE)
+
+
+@case('RFC 7616 3.3: a nonce that is too old')
+def digest_old():
+    ours, drive, offers = asked()
+    expect(state(ours, credentials(offers[0])), (426, False))
+    drive.process.send_signal(signal.SIGUSR1)
+    line = credentials(offers[0], nc='00000002')
+    expect(state(ours, line), (401, True))
+    head = tried(ours, line)
+    contains(tried(ours, credentials(challenges(head)[0])), ' 101 ')
+    ours.close()
+    expect(drive.finish().result, DONE)
+
+
+@case('RFC 7616 3.4: an answer is good once, by the count')
+def digest_replay():
+    ours, drive, offers = asked('requests_max=100')
+    for offer in offers[:2]:
+        for nc, want in (('00000001', (426, False)), ('00000001', (401, True)),
+                         ('0000000a', (426, False)), ('0000000A', (401, True)),
+                         ('00000009', (401, True)), ('00000000', (401, True)),
+                         ('0000000b', (426, False)),
+                         ('ffffffff', (426, False)),
+                         ('ffffffff', (401, True))):
+            expect(state(ours, credentials(offer, nc=nc)), want, nc)
+    ours.close()
+    drive.finish()
+
+
+@case('RFC 7616 3.4: nor is it good when the server has forgotten it')
+def digest_forgotten():
+    ours, drive, offers = asked('requests_max=100000')
+    first = credentials(offers[0])
+    expect(state(ours, first), (426, False))
+    refusals = rest = b''
+    for _ in range(30):
+        ours.sendall(request(Upgrade=None) * 100)
+        refusals = []
+        for _ in range(100):
+            head, _, rest = read_answer(ours, rest)
+            refusals.append(head)
+        ours.sendall(b''.join(request(credentials(challenges(head)[0]),
+                                      Upgrade=None) for head in refusals))
+        for _ in refusals:
+            head, _, rest = read_answer(ours, rest)
+            contains(head, ' 426 ')
+    expect(state(ours, first), (401, True))
+    ours.close()
+    drive.finish()
+
+
+NAME, WORD = 'J\xe4s\xf8n Doe', 'p\xe4ss'
+
+
+@case('RFC 7616 4, RFC 7617 2.1: names and passwords in UTF-8')
+def charset():
+    for way in ('Basic', 'plain', 'extended'):
+        ours, drive = whole(request(), [f'user={NAME}:{WORD}'])
+        offers = challenges(read_answer(ours)[0])
+        expect(parameters(offers[0])['charset'], 'UTF-8')
+        expect(parameters(offers[2])['charset'], 'UTF-8')
+        line = basic(f'{NAME}:{WORD}')
+        if way != 'Basic':
+            # request() writes Latin-1
+            plain_line = credentials(offers[0], user=NAME, password=WORD)
+            line = plain_line.encode().decode('latin-1')
+        if way == 'extended':
+            for bad in ("UTF-8''%", "UTF-8''%zz", "ISO-8859-1''x", 'x', "''"):
+                contains(tried(ours, line.replace(
+                    line.split('"')[1], bad).replace('username=', 'username*='
+                                                     )), ' 401 ')
+            value = "utf-8''J%c3%A4s%C3%B8n%20Doe"
+            contains(tried(ours, line + f', username*={value}'), ' 401 ')
+            line = line.replace(f'username="{line.split(chr(34))[1]}"',
+                                f'username*={value}')
+        contains(tried(ours, line), ' 101 ')
+        ours.close()
+        expect(drive.finish().user.encode('latin-1').decode(), NAME)
+    for offer in ('Basic realm="x", charset="UTF-8"',
+                  'Digest realm="x", nonce="n", qop="auth", charset=UTF-8'):
+        drive, heads = session(unauthorized(offer), good,
+                               options=(f'user={NAME}:{WORD}',))
+        expect(drive.result, DONE)
+        if offer[0] == 'B':
+            expect(answer_of(heads[1]),
+                   basic(f'{NAME}:{WORD}').split(': ')[1])
+        else:
+            p = parameters(answer_of(heads[1]))
+            expect(p['username'].encode('latin-1').decode(), NAME)
+            expect(p['response'], digest(NAME, WORD, 'x', 'n', 'GET', '/x?y',
+                                         cnonce=p['cnonce']))
 
 
 @case('WSUP_AUTH: only what is allowed is offered and taken')

@@ -13,12 +13,16 @@ int auth_check(const struct wsup_config *config, const struct head *head,
 int auth_challenge(const struct wsup_config *config, bool stale,
 		   struct buf *out);
 
+bool nonces_use(struct nonces *nonces, unsigned long long when,
+		unsigned long long random, unsigned long count);
+
 /* What the two files behind this share. */
 
 #define PARAM_MAX	1024
 
 enum param {
 	P_USERNAME,
+	P_USERNAME_EXT,
 	P_REALM,
 	P_NONCE,
 	P_OPAQUE,
@@ -36,7 +40,8 @@ enum param {
 struct params {
 	char	scheme[16];
 	char	v[PARAMS][PARAM_MAX];
-	bool	over;		/* something did not fit */
+	bool	over;		/* something did not fit, or came twice */
+	unsigned int seen;	/* a bit for each enum param */
 };
 
 bool params_next(struct list *list, struct params *params);

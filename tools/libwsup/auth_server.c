@@ -2,12 +2,10 @@
 /*
  * A server's challenges, and what it makes of the answers.
  *
- * Nonces are not remembered: each has the time of its making in it, under a
- * code that only this configuration's secret can make. So an answer may be
- * repeated for NONCE_SECONDS by somebody who can read the connection, and who
- * could take it over just as well.
+ * Nonces are not remembered before they are used: each has the time of its
+ * making in it, under a code that only this configuration's secret can make. An
+ * answer is good once (nonces.c), and for NONCE_MS.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -15,13 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "auth.h"
 
-#define NONCE_SECONDS	60
+#define NONCE_MS	60000
 #define CREDENTIALS_MAX	1024
 
 #define BASIC								\
@@ -39,7 +36,8 @@ static unsigned long long now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (unsigned long long)ts.tv_sec;
+	return (unsigned long long)ts.tv_sec * 1000 +
+	       (unsigned long long)ts.tv_nsec / 1000000 + 1;
 }
 
 /* time, random, code: each in 16 hexadecimal digits, the code in 32 */
@@ -67,19 +65,23 @@ static bool equal(const char *a, const char *b)
 	return len == strlen(b) && !CRYPTO_memcmp(a, b, len);
 }
 
-/* Is it ours? If so, is it too old? */
-static bool nonce_valid(const struct wsup_config *config, const char *nonce,
-			bool *stale)
+/* 1: it is ours, and neither too old nor used before; 0, -EIO */
+static int use_nonce(const struct wsup_config *config, const char *nonce,
+		     const char *count)
 {
 	unsigned long long when, random;
 	char ours[80];
+	int err;
 
-	if (sscanf(nonce, "%16llx%16llx", &when, &random) != 2 ||
-	    make_nonce(config, when, random, ours, sizeof(ours)) ||
-	    !equal(ours, nonce))
-		return false;
-	*stale = now() - when > NONCE_SECONDS;
-	return true;
+	if (sscanf(nonce, "%16llx%16llx", &when, &random) != 2)
+		return 0;
+	err = make_nonce(config, when, random, ours, sizeof(ours));
+	if (err)
+		return err;
+	if (!equal(ours, nonce) || now() - when > NONCE_MS)
+		return 0;
+	return nonces_use(config->nonces, when, random,
+			  strtoul(count, NULL, 16));
 }
 
 /* "name:password" of a user, or NULL. */
@@ -100,29 +102,69 @@ static bool hex_digits(const char *s, size_t n)
 {
 	if (strlen(s) != n)
 		return false;
-	while (*s && isxdigit((unsigned char)*s))
+	while (*s && hex_digit(*s) >= 0)
 		s++;
 	return !*s;
 }
 
-static bool check_digest(const struct wsup_config *config,
-			 const struct head *head, const struct params *params,
-			 bool *stale)
+/* RFC 7616 section 3.4: username*=UTF-8''J%C3%A4s%C3%B8n for "username" */
+static bool decode_username(struct params *params)
+{
+	static const char prefix[] = "UTF-8''";
+	const char *s = params->v[P_USERNAME_EXT] + sizeof(prefix) - 1;
+	char *to = params->v[P_USERNAME];
+
+	if (!*params->v[P_USERNAME_EXT])
+		return true;
+	if (*to || !ascii_same_n(params->v[P_USERNAME_EXT], prefix,
+				 sizeof(prefix) - 1))
+		return false;
+	for (; *s; s++, to++) {
+		*to = *s;
+		if (*s != '%')
+			continue;
+		if (hex_digit(s[1]) < 0 || hex_digit(s[2]) < 0)
+			return false;
+		*to = (char)(hex_digit(s[1]) << 4 | hex_digit(s[2]));
+		s += 2;
+	}
+	*to = '\0';
+	return true;
+}
+
+/*
+ * RFC 7616 section 3.3: who knew the password, and only took a nonce that is
+ * good no more, may try again without asking anybody.
+ */
+static int check_digest(const struct wsup_config *config,
+			const struct head *head, struct params *params,
+			bool *stale)
 {
 	const struct algorithm *a = algorithm_find(params->v[P_ALGORITHM]);
-	const char *user = find_user(config, params->v[P_USERNAME]);
 	char response[HEX_MAX];
+	const char *user;
+	int err;
 
-	if (!user || !a || a->session || params->over ||
+	if (params->over || !decode_username(params))
+		return -WSUP_EAUTH;
+	user = find_user(config, params->v[P_USERNAME]);
+	if (!user || !a || a->session ||
 	    strcmp(params->v[P_REALM], realm_of(config)) ||
 	    strcmp(params->v[P_URI], head_string(head, head->target)) ||
 	    strcmp(params->v[P_QOP], "auth") ||
-	    !hex_digits(params->v[P_NC], 8) || !*params->v[P_CNONCE] ||
-	    !nonce_valid(config, params->v[P_NONCE], stale))
-		return false;
-	return !digest_response(a, user, params,
-				head_string(head, head->method), response) &&
-	       equal(response, params->v[P_RESPONSE]) && !*stale;
+	    !hex_digits(params->v[P_NC], 8) || !*params->v[P_CNONCE])
+		return -WSUP_EAUTH;
+	err = digest_response(a, user, params,
+			      head_string(head, head->method), response);
+	if (err)
+		return err;
+	if (!equal(response, params->v[P_RESPONSE]))
+		return -WSUP_EAUTH;
+	err = use_nonce(config, params->v[P_NONCE], params->v[P_NC]);
+	if (err < 0)
+		return err;
+	*stale = !err;
+	return *stale ? -WSUP_EAUTH : 0;
 }
 
 /* The base64 behind "Basic ", decoded; false: it is none, or too long. */
@@ -165,18 +207,17 @@ static bool check_basic(const struct wsup_config *config,
 	return user && equal(user, plain);
 }
 
-static bool check(const struct wsup_config *config, const struct head *head,
-		  struct params *params, bool *stale)
+static int check(const struct wsup_config *config, const struct head *head,
+		 struct params *params, bool *stale)
 {
 	long allowed = config->number[WSUP_AUTH];
 
-	if (!strcasecmp(params->scheme, "Digest"))
-		return allowed & WSUP_AUTH_DIGEST &&
-		       check_digest(config, head, params, stale);
-	if (!strcasecmp(params->scheme, "Basic"))
-		return allowed & WSUP_AUTH_BASIC &&
-		       check_basic(config, head, params);
-	return false;
+	if (ascii_same(params->scheme, "Digest") && allowed & WSUP_AUTH_DIGEST)
+		return check_digest(config, head, params, stale);
+	if (ascii_same(params->scheme, "Basic") && allowed & WSUP_AUTH_BASIC &&
+	    check_basic(config, head, params))
+		return 0;
+	return -WSUP_EAUTH;
 }
 
 /**
@@ -186,13 +227,14 @@ static bool check(const struct wsup_config *config, const struct head *head,
  * @user: receives the name, to be freed
  * @stale: receives whether only the nonce was too old
  *
- * Return: 0, -WSUP_EAUTH or -ENOMEM.
+ * Return: 0, -WSUP_EAUTH or -errno.
  */
 int auth_check(const struct wsup_config *config, const struct head *head,
 	       char **user, bool *stale)
 {
 	struct list list = LIST(head, "Authorization");
 	struct params params;
+	int err;
 
 	free(*user);
 	*user = NULL;
@@ -200,9 +242,11 @@ int auth_check(const struct wsup_config *config, const struct head *head,
 	if (!config->text[WSUP_USER].n)
 		return 0;
 	if (head_count(head, "Authorization") != 1 ||
-	    !params_next(&list, &params) ||
-	    !check(config, head, &params, stale))
+	    !params_next(&list, &params))
 		return -WSUP_EAUTH;
+	err = check(config, head, &params, stale);
+	if (err)
+		return err;
 	*user = strdup(params.v[P_USERNAME]);
 	return *user ? 0 : -ENOMEM;
 }
@@ -219,7 +263,8 @@ static int challenge_digest(const struct wsup_config *config, bool stale,
 		return -EIO;
 	buf_printf(out, "WWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\"",
 		   realm_of(config), nonce);
-	return buf_printf(out, ", algorithm=%s, qop=\"auth\"%s\r\n", algorithm,
+	return buf_printf(out, ", algorithm=%s, qop=\"auth\", "
+			  "charset=UTF-8%s\r\n", algorithm,
 			  stale ? ", stale=true" : "");
 }
 

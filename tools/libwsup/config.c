@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
 #include "internal.h"
@@ -60,6 +59,7 @@ void wsup_config_free(struct wsup_config *config)
 		return;
 	for (i = 0; i < TEXTS; i++)
 		texts_free(&config->text[i]);
+	nonces_free(config->nonces);
 	free(config);
 }
 
@@ -77,7 +77,7 @@ int wsup_config_set(struct wsup_config *config, enum wsup_number what,
 static bool has_control(const char *s)
 {
 	for (; *s; s++)
-		if (((unsigned char)*s < ' ' && *s != '\t') || *s == 0x7f)
+		if (is_control(*s) && *s != '\t')
 			return true;
 	return false;
 }
@@ -107,7 +107,7 @@ bool header_valid(const char *header)
 	len = (size_t)(colon - header);
 	for (i = 0; i < ARRAY_SIZE(ours); i++)
 		if (strlen(ours[i]) == len &&
-		    !strncasecmp(ours[i], header, len))
+		    ascii_same_n(ours[i], header, len))
 			return false;
 	return is_token(header, len);
 }
@@ -120,16 +120,47 @@ static bool text_valid(enum wsup_text what, const char *value)
 	case WSUP_SUBPROTOCOL:
 		return is_token(value, strlen(value));
 	case WSUP_PATH:
-		return *value == '/' && !strpbrk(value, "?# ");
+		return *value == '/' && !strpbrk(value, "?# ") &&
+		       !has_control(value);
 	case WSUP_USER:
 		return strchr(value, ':') && !has_control(value);
 	case WSUP_REALM:
 		return !strpbrk(value, "\"\\") && !has_control(value);
-	case WSUP_ORIGIN:
 	case WSUP_ALLOW_ORIGIN:
+		return !strcmp(value, "*") ||
+		       (origin_valid(value) && !has_control(value));
+	case WSUP_ORIGIN:
 	case WSUP_PROXY:
 		return !has_control(value);
 	}
+	return false;
+}
+
+/* RFC 9110: of these a request has one. */
+static bool is_second(const struct texts *headers, const char *header)
+{
+	static const char * const single[] = {
+		"Host:", "Origin:", "Authorization:",
+	};
+	size_t i, j, len;
+
+	for (i = 0; i < ARRAY_SIZE(single); i++) {
+		len = strlen(single[i]);
+		for (j = 0; j < headers->n; j++)
+			if (ascii_same_n(single[i], header, len) &&
+			    ascii_same_n(single[i], headers->at[j], len))
+				return true;
+	}
+	return false;
+}
+
+static bool texts_have(const struct texts *texts, const char *value)
+{
+	size_t i;
+
+	for (i = 0; i < texts->n; i++)
+		if (!strcmp(texts->at[i], value))
+			return true;
 	return false;
 }
 
@@ -138,6 +169,16 @@ int wsup_config_add(struct wsup_config *config, enum wsup_text what,
 {
 	if (what < WSUP_HEADER || what >= TEXTS || !text_valid(what, value))
 		return -EINVAL;
+	/* RFC 6455 section 4.1, 10: no subprotocol is offered twice */
+	if (what == WSUP_SUBPROTOCOL && texts_have(&config->text[what], value))
+		return -EINVAL;
+	if (what == WSUP_HEADER && is_second(&config->text[what], value))
+		return -EINVAL;
+	if (what == WSUP_USER && !config->nonces) {
+		config->nonces = nonces_new();
+		if (!config->nonces)
+			return -ENOMEM;
+	}
 	return texts_add(&config->text[what], value);
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Challenges and credentials as RFC 9110 section 11 writes them. */
 #include <string.h>
-#include <strings.h>
 
 #include "auth.h"
 
 static const char * const names[PARAMS] = {
 	[P_USERNAME]	= "username",
+	[P_USERNAME_EXT] = "username*",
 	[P_REALM]	= "realm",
 	[P_NONCE]	= "nonce",
 	[P_OPAQUE]	= "opaque",
@@ -57,14 +57,22 @@ static void store(struct params *params, const char *name, size_t name_len,
 {
 	size_t i;
 
-	for (i = 0; i < PARAMS; i++)
-		if (strlen(names[i]) == name_len &&
-		    !strncasecmp(names[i], name, name_len) &&
+	for (i = 0; i < PARAMS; i++) {
+		if (strlen(names[i]) != name_len ||
+		    !ascii_same_n(names[i], name, name_len))
+			continue;
+		/* RFC 9110 section 11.2: each occurs once */
+		if (params->seen & 1u << i ||
 		    !copy_value(params->v[i], value, len))
 			params->over = true;
+		params->seen |= 1u << i;
+	}
 }
 
-/* name=value, blanks allowed around it; false: this is no parameter. */
+/*
+ * name=value, blanks allowed around it; false: this is no parameter. Without
+ * @params it is only looked at.
+ */
 static bool take_param(struct params *params, const char *p, size_t len)
 {
 	size_t name_len = token_length(p, len);
@@ -73,7 +81,8 @@ static bool take_param(struct params *params, const char *p, size_t len)
 	if (!name_len || at == len || p[at] != '=')
 		return false;
 	at = skip_blanks(p, len, at + 1);
-	store(params, p, name_len, p + at, len - at);
+	if (params)
+		store(params, p, name_len, p + at, len - at);
 	return true;
 }
 
@@ -100,7 +109,6 @@ static void take_scheme(struct params *params, const char *p, size_t len)
  */
 bool params_next(struct list *list, struct params *params)
 {
-	struct params ignored;
 	struct list ahead;
 	const char *item;
 	size_t len;
@@ -109,7 +117,7 @@ bool params_next(struct list *list, struct params *params)
 		return false;
 	take_scheme(params, item, len);
 	for (ahead = *list; list_next(&ahead, &item, &len); *list = ahead) {
-		if (!take_param(&ignored, item, len))
+		if (!take_param(NULL, item, len))
 			break;
 		take_param(params, item, len);
 	}
