@@ -420,6 +420,22 @@ def reconnects():
     contains(heads[1], 'Authorization: Basic ')
 
 
+@case('an Authorization header of the caller, until the library knows better')
+def own_authorization():
+    drive, heads = session(unauthorized('Basic realm="x"'), good,
+                           options=('header=Authorization: Bearer z',
+                                    'user=me:secret'))
+    expect(drive.result, DONE)
+    expect(answer_of(heads[0]), 'Bearer z')
+    expect(answer_of(heads[1]), basic('me:secret').split(': ')[1])
+
+
+@case('RFC 9110 11.2: a challenge with a parameter twice is none')
+def ambiguous_challenge():
+    drive, _ = session(unauthorized('Digest realm="x", nonce="a", nonce="b"'))
+    expect((drive.result, drive.status), (EAUTH, 401))
+
+
 @case('credentials that are refused are not repeated')
 def refused_twice():
     for offer in ('Basic realm="x"', 'Digest realm="x", nonce="n"'):

@@ -156,6 +156,8 @@ def token_lists():
                             Upgrade='websocket,'))
     upgraded(lambda r: good(r, 'Connection: Upgrade',
                             Connection='keep-alive'))
+    upgraded(lambda r: good(r, 'Upgrade: WEBSOCKET', Connection=',Upgrade,,',
+                            Upgrade=', websocket ,'))
 
 
 @case('seed 001: unknown headers are ignored and handed on')
@@ -200,9 +202,18 @@ def accept_header():
 def upgrade_header():
     for change in ({'Upgrade': None}, {'Upgrade': 'h2c'},
                    {'Upgrade': 'websockets'}, {'Upgrade': 'websocket/13'},
+                   {'Upgrade': 'websocket, foo'}, {'Upgrade': ''},
+                   {'Upgrade': 'foo, websocket'}, {'Connection': ''},
+                   {'Upgrade': 'web socket'}, {'Upgrade': '"websocket"'},
                    {'Connection': None}, {'Connection': 'close'},
                    {'Connection': 'Upgraded'}):
         failed(lambda r: good(r, **change), EUPGRADE, status=101)
+
+
+@case('RFC 9110 15.2: a 101 has no body, whatever its headers say')
+def no_body_in_101():
+    upgraded(lambda r: good(r, 'Content-Length: 5'))
+    upgraded(lambda r: good(r, 'Transfer-Encoding: chunked'))
 
 
 @case('RFC 9112 2.5: 101 does not exist before HTTP/1.1')
@@ -243,6 +254,38 @@ def statuses():
         expect(drive.reason, status[4:])
         contains(drive.headers(), ('X-Why', 'y'))
         contains(drive.error, f'answered {status}')
+
+
+@case('RFC 6455 4.4: the versions of a server that does not have ours')
+def other_versions():
+    drive = failed(lambda r: plain('426 x', b'', 'Sec-WebSocket-Version: 25',
+                                   'Sec-WebSocket-Version: 8, 7'),
+                   ESTATUS, status=426)
+    expect([v for n, v in drive.headers() if n == 'Sec-WebSocket-Version'],
+           ['25', '8, 7'])
+
+
+@case('RFC 9110 11.7: a 407 is a matter of proxies, not of servers')
+def no_proxy_here():
+    drive = failed(lambda r: plain('407 x', b'',
+                                   'Proxy-Authenticate: Basic realm="x"'),
+                   ESTATUS, 'user=me:secret', status=407)
+    lacks(drive.request, 'Authorization')
+
+
+@case('RFC 9112 9.5: an answer before the request was read')
+def early_answer():
+    listener, port = listen()
+    # more than the connection holds
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    drive = Drive(*['header=Cookie: ' + 'x' * 100000] * 15, 'connect',
+                  f'ws://127.0.0.1:{port}/')
+    with accept(listener) as connection:
+        connection.recv(1000)
+        connection.sendall(plain('431 Too much', b'no'))
+        # with unread bytes this is a reset
+    drive.finish()
+    expect((drive.result, drive.status, drive.body), (ESTATUS, 431, b'no'))
 
 
 @case('seed 001: a 200 with all headers of an upgrade is none')
@@ -409,6 +452,8 @@ def bad_urls():
         expect(drive.result, EURL, url)
     for url in ('wss://a/', 'http://a/', 'https://a/', 'socks5://a/'):
         expect(Drive('connect', url).finish().result, EPROTONOSUPPORT, url)
+    expect(Drive('connect', 'WSS://a/').finish().error,
+           'WSS://a/: wss:// is not supported yet')
 
 
 @case('RFC 3986: URLs of all forms')
@@ -435,6 +480,25 @@ def own_host():
     expect(drive.request.count('Host:'), 1)
     expect(Drive('header=Connection: x', 'connect', 'ws://a/').finish().option,
            EINVAL)
+    for name in ('Host', 'Origin', 'Authorization'):
+        expect(Drive(f'header={name}: a', f'header={name.upper()}: b',
+                     'connect', 'ws://a/').finish().option, EINVAL)
+    drive = run(good, 'header=ORIGIN: http://a', 'origin=http://b')
+    contains(drive.request, 'Origin: http://b\r\n')
+    lacks(drive.request, 'ORIGIN')
+    contains(run(good, 'header=Origin: http://a').request,
+             'Origin: http://a\r\n')
+
+
+@case('RFC 6455 4.1, 10: no subprotocol is offered twice')
+def offered_twice():
+    expect(Drive('subprotocol=a', 'subprotocol=b', 'subprotocol=a', 'connect',
+                 'ws://a/').finish().option, EINVAL)
+    for bad in ('', 'a b', 'a,b', '"a"', '\xe9', 'a\t'):
+        expect(Drive('subprotocol=' + bad, 'connect', 'ws://a/').finish()
+               .option, EINVAL, bad)
+    contains(run(good, 'subprotocol=a', 'subprotocol=A').request,
+             'Sec-WebSocket-Protocol: a, A\r\n')
 
 
 @case('redirects are reported')
@@ -445,6 +509,17 @@ def redirect_reported():
         contains(drive.error, 'ws://b/c')
         contains(drive.headers(), ('Location', 'ws://b/c'))
     failed(lambda r: plain('304 x'), ESTATUS)
+
+
+@case('RFC 9110 15.4: what leaves the choice to others is not followed')
+def redirect_choice():
+    for status in ('300 x', '304 x', '305 x', '306 x', '399 x', '201 x'):
+        drive = failed(lambda r: (plain(status, b'', 'Location: /x')
+                                  if status != '304 x' else
+                                  b'HTTP/1.1 304 x\r\nLocation: /x\r\n\r\n'),
+                       ESTATUS, 'redirects_max=5', status=int(status[:3]))
+        contains(drive.headers(), ('Location', '/x'))
+    failed(lambda r: plain('302 x'), ESTATUS, 'redirects_max=5')
 
 
 @case('redirects are followed on request, whatever form they have')
@@ -504,6 +579,49 @@ def redirect_secrets():
                                  'WWW-Authenticate: Basic realm="x"'))
         expect(read_all(connection), b'')
     expect(drive.finish().status, 401)
+
+
+def redirected(location, *options, user=''):
+    """Request of whoever was sent elsewhere, after a 401 there."""
+    first, port = listen()
+    second, other = listen()
+    drive = Drive('redirects_max=2', *options, 'connect',
+                  f'ws://{user}127.0.0.1:{port}/')
+    with accept(first) as connection:
+        read_head(connection)
+        connection.sendall(plain('307 x', b'', 'Location: ' +
+                                 location.format(port=port, other=other)))
+    with accept(second if '{other}' in location else first) as connection:
+        head, _ = read_head(connection)
+        connection.sendall(plain('401 x', b'',
+                                 'WWW-Authenticate: Basic realm="x"'))
+        try:
+            again, _ = read_head(connection)
+            connection.sendall(good(again))
+        except AssertionError:
+            again = None
+    drive.finish()
+    return head, again
+
+
+@case('redirects: on the same server credentials are the same')
+def redirect_same():
+    for location in ('/x', 'ws://127.0.0.1:{port}/x'):
+        for options, user in (((), 'me:pw@'), (('user=me:pw',), '')):
+            head, again = redirected(location, 'header=Host: h', *options,
+                                     user=user)
+            contains(head, '\r\nHost: h\r\n')
+            contains(again, 'Authorization: Basic bWU6cHc=\r\n')
+
+
+@case('redirects: to another port is to another server, with its own name')
+def redirect_other():
+    head, again = redirected('ws://127.0.0.1:{other}/x', 'header=Host: h',
+                             user='me:pw@')
+    lacks(head, 'Host: h')
+    expect(again, None)
+    _, again = redirected('ws://you:pw@127.0.0.1:{other}/x', 'user=me:pw')
+    contains(again, 'Authorization: Basic eW91OnB3\r\n')
 
 
 if __name__ == '__main__':

@@ -359,6 +359,8 @@ def bad_proxy():
                           ('ftp://a/', EURL), ('http://', EURL)):
         expect(Drive('proxy=' + proxy, 'connect', URL).finish().result,
                result, proxy)
+    expect(Drive('proxy=https://a/', 'connect', URL).finish().error,
+           'https://a/: https:// proxies are not supported yet')
     drive = Drive('proxy=http://127.0.0.1:1', 'connect', URL).finish()
     expect(drive.result, ECONNREFUSED)
     contains(drive.error, '127.0.0.1:1: ')

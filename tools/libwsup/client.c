@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -194,13 +193,23 @@ static bool is_header(const char *line, const char *name)
 {
 	size_t len = strlen(name);
 
-	return !strncasecmp(line, name, len) && line[len] == ':';
+	return ascii_same_n(line, name, len) && line[len] == ':';
 }
 
 /* What was meant for one server is not told to the next. */
-static bool is_secret(const char *line)
+static bool is_private(const char *line)
 {
-	return is_header(line, "Authorization") || is_header(line, "Cookie");
+	return is_header(line, "Authorization") || is_header(line, "Cookie") ||
+	       is_header(line, "Host");
+}
+
+/* Is there something better to say? */
+static bool is_superseded(const struct wsup_hs *hs, const char *line)
+{
+	if (is_header(line, "Authorization"))
+		return hs->client.auth.len;
+	return is_header(line, "Origin") &&
+	       config_text(hs->config, WSUP_ORIGIN);
 }
 
 static void add_headers(struct wsup_hs *hs)
@@ -211,7 +220,8 @@ static void add_headers(struct wsup_hs *hs)
 	size_t i;
 
 	for (i = 0; i < headers->n; i++) {
-		if (hs->client.foreign && is_secret(headers->at[i]))
+		if ((hs->client.foreign && is_private(headers->at[i])) ||
+		    is_superseded(hs, headers->at[i]))
 			continue;
 		host |= is_header(headers->at[i], "Host");
 		buf_printf(&hs->out, "%s\r\n", headers->at[i]);
@@ -257,13 +267,35 @@ static int send_request(struct wsup_hs *hs)
 {
 	int ret = io_write(hs);
 
-	if (ret < 0)
+	/* RFC 9112 section 9.5: who answers too early has still answered */
+	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET)
 		return fail(hs, ret);
-	if (ret != IO_COMPLETE)
+	if (ret == WSUP_AGAIN)
 		return ret;
+	hs->sent = 0;
+	buf_reset(&hs->out);
 	head_restart(&hs->head);
 	hs->client.state = CLIENT_READ;
 	return STEP_MORE;
+}
+
+/*
+ * A server may know several protocols, but switches to one: RFC 9110 section
+ * 7.8 would have two of them mean one within the other.
+ */
+static bool only_websocket(const struct head *head)
+{
+	struct list list = LIST(head, "Upgrade");
+	bool any = false;
+	const char *item;
+	size_t len;
+
+	while (list_next(&list, &item, &len)) {
+		if (len != 9 || !ascii_same_n(item, "websocket", len))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 /* RFC 6455 section 4.1, points 2 to 4 of what the response is checked for */
@@ -274,7 +306,7 @@ static int check_upgrade(struct wsup_hs *hs)
 	const char *theirs;
 
 	if (head->parser.http_major != 1 || head->parser.http_minor < 1 ||
-	    !list_has(head, "Upgrade", "websocket", false) ||
+	    !only_websocket(head) ||
 	    !list_has(head, "Connection", "Upgrade", false))
 		return -WSUP_EUPGRADE;
 	theirs = head_find(head, "Sec-WebSocket-Accept", 0);
@@ -451,9 +483,16 @@ static int on_challenge(struct wsup_hs *hs)
 	return err ? fail(hs, err) : again(hs);
 }
 
+/* RFC 9110 section 15.4: 300, 304 and 305 leave the choice to others. */
+static bool is_redirect(int status)
+{
+	return (status >= 301 && status <= 303) || status == 307 ||
+	       status == 308;
+}
+
 static bool same_server(const struct url *a, const struct url *b)
 {
-	return !strcasecmp(a->host, b->host) && !strcmp(a->port, b->port);
+	return ascii_same(a->host, b->host) && !strcmp(a->port, b->port);
 }
 
 static int follow(struct wsup_hs *hs, const char *location)
@@ -473,7 +512,12 @@ static int follow(struct wsup_hs *hs, const char *location)
 		return hs_fail(hs, err, "%s:%s: redirected to %s",
 			       client->url.host, client->url.port, location);
 	}
-	client->foreign |= !same_server(&client->url, &to);
+	if (!same_server(&client->url, &to)) {
+		client->foreign = true;
+	} else if (!to.user) {
+		to.user = client->url.user;
+		client->url.user = NULL;
+	}
 	url_free(&client->url);
 	client->url = to;
 	client->tries = 0;
@@ -502,7 +546,7 @@ static int on_body(struct wsup_hs *hs)
 
 	if (hs->status == (hs->client.tunnel ? 407 : 401))
 		return on_challenge(hs);
-	if (hs->client.tunnel || hs->status / 100 != 3 || !to)
+	if (hs->client.tunnel || !is_redirect(hs->status) || !to)
 		return refused(hs);
 	if (hs->config->number[WSUP_REDIRECTS_MAX])
 		return follow(hs, to);
@@ -592,8 +636,10 @@ static int parse_url(struct wsup_hs *hs, const char *url)
 	if (!strcmp(to->scheme, "ws"))
 		return 0;
 	/* TLS has its place between connected() and request() */
-	return hs_fail(hs, -EPROTONOSUPPORT, "%s: only ws:// is supported",
-		       url);
+	return hs_fail(hs, -EPROTONOSUPPORT,
+		       strcmp(to->scheme, "wss") ?
+		       "%s: only ws:// is supported" :
+		       "%s: wss:// is not supported yet", url);
 }
 
 int wsup_connect_new(struct wsup_hs **hs, const char *url, int fd,

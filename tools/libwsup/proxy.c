@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Which proxy leads to a server, and how HTTP's are asked. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "client.h"
 
@@ -44,7 +42,7 @@ static bool covers(const char *item, size_t len, const char *host)
 		len--;
 	}
 	if (!len || host_len < len ||
-	    strncasecmp(host + host_len - len, item, len))
+	    !ascii_same_n(host + host_len - len, item, len))
 		return false;
 	return host_len == len || host[host_len - len - 1] == '.';
 }
@@ -118,8 +116,9 @@ int proxy_choose(struct wsup_hs *hs)
 			return 0;
 	/* https:// has its place between connecting and proxy_request() */
 	return hs_fail(hs, -EPROTONOSUPPORT,
-		       "%s: only http:// and socks5:// proxies are supported",
-		       text);
+		       strcmp(proxy->scheme, "https") ?
+		       "%s: only http:// and socks5:// proxies are supported" :
+		       "%s: https:// proxies are not supported yet", text);
 }
 
 /**
