@@ -130,6 +130,9 @@ def absolute_target():
     accepted(request(target='http://example.org/x?y'), 'path=/x')
     refused(request(target='http://other.org/'), 400)
     refused(request(target='http://example.org.evil/'), 400)
+    refused(request(target='http://example.orgevil'), 400)
+    for target in ('http://example.org', 'HTTP://EXAMPLE.ORG?a=/b'):
+        accepted(request(target=target), 'path=/')
 
 
 @case('contract: no byte behind the blank line is lost')
@@ -156,20 +159,32 @@ def ipv6():
 
 @case('RFC 6455 4.2.1, 1: only GET')
 def methods():
-    for method in ('POST', 'PUT', 'DELETE', 'OPTIONS'):
-        head, _ = refused(request(method=method), 405, close=False)
-        contains(head, 'Allow: GET\r\n')
+    for method in ('POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'):
+        for fields in ({}, {'Upgrade': None}):
+            head, _ = refused(request(method=method, **fields), 405,
+                              close=False)
+            contains(head, 'Allow: GET, HEAD\r\n')
     refused(request(method='CONNECT', target='example.org:80'), 400)
 
 
-@case('RFC 9110 9.3.2: no body for HEAD')
+@case('RFC 9110 9.3.7: OPTIONS about the server as such')
+def options():
+    head, _ = refused(request(method='OPTIONS', target='*', Upgrade=None), 405,
+                      close=False)
+    contains(head, 'Allow: GET, HEAD\r\n')
+    refused(request(target='*'), 400)
+
+
+@case('RFC 9110 9.3.2: HEAD is GET without the body, and no upgrade')
 def head_has_no_body():
-    ours, drive = whole(request(method='HEAD'), [])
-    head, rest = read_head(ours)
-    contains(head, 'HTTP/1.1 405 ')
-    ours.shutdown(socket.SHUT_WR)
-    expect(rest + read_all(ours), b'', 'the body')
-    expect(drive.finish().result, EHTTP)
+    for options, status in (((), 426), (('path=/x',), 404)):
+        ours, drive = whole(request(method='HEAD'), options)
+        head, rest = read_head(ours)
+        contains(head, f'HTTP/1.1 {status} ')
+        lacks(head, 'Content-Length: 0')
+        ours.shutdown(socket.SHUT_WR)
+        expect(rest + read_all(ours), b'', 'the body')
+        expect(drive.finish().result, EHTTP)
 
 
 @case('RFC 6455 4.2.1, 1: HTTP/1.1 or higher')
@@ -177,6 +192,30 @@ def versions():
     head, _ = refused(request(version='HTTP/1.0'), 426, close=True)
     lacks(head, '101')
     refused(request(version='HTTP/2.0'), 505, close=True)
+
+
+@case('RFC 9112 3.2, 9.3: HTTP/1.0 has no Host, and no next request')
+def http_1_0():
+    refused(b'GET / HTTP/1.0\r\n\r\n', 426, close=True)
+    refused(b'OPTIONS / HTTP/1.0\r\n\r\n', 405, close=True)
+    refused(b'GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 404,
+            'path=/', close=True)
+    refused(b'GET http://a/ HTTP/1.0\r\n\r\n', 400, close=True)
+    refused(request('Host: b', version='HTTP/1.0'), 400, close=True)
+    ours, drive = whole(b'HEAD / HTTP/1.0\r\n\r\n', ['ask=page'])
+    expect(read_head(ours)[1], b'')
+    ours.close()
+    expect(drive.finish().requests, ['0 HEAD /'])
+
+
+@case('RFC 9113 3.4: the preface of HTTP/2 is refused')
+def http_2():
+    ours, drive = whole(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + bytes(20), [])
+    head, _, _ = read_answer(ours)
+    contains(head, 'HTTP/1.1 400 ')
+    contains(head, 'close')
+    ours.close()
+    expect(drive.finish().result, ESYNTAX)
 
 
 @case('RFC 9110 7.2: one Host')
@@ -224,12 +263,24 @@ def origin():
     refused(request(Origin='http://example.org:81'), 403)
     refused(request(Origin='http://example.org.evil'), 403)
     refused(request(Origin='http://example.org/x'), 403)
+    refused(request(Origin='http://example.org/'), 403)
+    refused(request(Origin='http://u@example.org'), 403)
+    refused(request(Origin='http://example.org http://example.org'), 403)
+    refused(request(Origin='example.org'), 403)
+    refused(request(Origin='file://'), 403)
+    refused(request(Origin='foo://example.org'), 403)
+    refused(request(Origin='http://example.org', Host='example.org:8080'),
+            403)
+    refused(request(Origin='http://[::1]:81', Host='[::1]'), 403)
     refused(request('Origin: http://example.org',
                     Origin='http://example.org'), 403)
     accepted(request(Origin='http://example.org'))
     accepted(request(Origin='https://EXAMPLE.org'))
     accepted(request(Origin='http://example.org:80'))
     accepted(request(Origin='http://example.org:81', Host='example.org:81'))
+    accepted(request(Origin='https://example.org:443', Host='EXAMPLE.org'))
+    accepted(request(Origin='http://example.org', Host='example.org:80'))
+    accepted(request())
 
 
 @case('RFC 6455 10.2: origins that are allowed beside our own')
@@ -240,6 +291,20 @@ def origin_allowed():
     accepted(request(Origin='http://example.org'), *options)
     refused(request(Origin='http://app.example'), 403, *options)
     accepted(request(Origin='http://evil.org'), 'allow_origin=*')
+    for ours, theirs in (('https://a.example:443', 'https://A.example'),
+                         ('HTTPS://a.example', 'https://a.example:443'),
+                         ('http://a.example:8080', 'http://a.example:8080'),
+                         ('moz-extension://6d-1', 'moz-extension://6d-1'),
+                         ('http://[::1]', 'http://[::1]:80')):
+        accepted(request(Origin=theirs), 'allow_origin=' + ours)
+    for theirs in ('https://a.example:444', 'http://a.example:443',
+                   'https://b.a.example', 'https://a.example.b', 'null',
+                   'https://a.example/'):
+        refused(request(Origin=theirs), 403, 'allow_origin=https://a.example')
+    for bad in ('a.example', 'https://', 'https://a/', '', 'https://a?b',
+                'https://u@a', '://a', '**', 'NULL', 'https://a\r\nb'):
+        expect(Drive('allow_origin=' + bad, 'accept', 9).finish().option, -22,
+               bad)
 
 
 @case('RFC 6455 4.2.2, 5: exactly one subprotocol, one that was offered')
@@ -260,10 +325,36 @@ def subprotocol():
         expect(drive.subprotocol, None)
 
 
+@case('RFC 6455 4.1, 10: an offer is a list of tokens, each there once')
+def subprotocol_offer():
+    name = 'Sec-WebSocket-Protocol: '
+    for lines in ([name + 'a, a'], [name + 'a', name + 'b,a'], [name],
+                  [name + ','], [name + 'a b'], [name + '"a"'],
+                  [name + 'a/b'], [name + 'a;q=1'], [name + 'a, \xe9'],
+                  [name + ','.join(str(i) for i in range(101))]):
+        refused(request(*lines), 400, 'subprotocol=a', close=False)
+    for lines in ([name + 'a,, b ,'], [name + 'A, a'], [name, name + 'a'],
+                  [name + ','.join(str(i) for i in range(99)) + ',a']):
+        head, _ = accepted(request(*lines), 'subprotocol=a')
+        contains(head, name + 'a\r\n')
+
+
 @case('RFC 6455 9.1: extensions are declined')
 def extensions():
-    accepted(request('Sec-WebSocket-Extensions: permessage-deflate; '
-                     'client_max_window_bits, "x, y"'))
+    name = 'Sec-WebSocket-Extensions: '
+    for lines in ([name + 'permessage-deflate; client_max_window_bits'],
+                  [name + 'foo, bar; baz=2', name + 'x;a="b";c = d ; e,'],
+                  [name + 'a;b="c\\d"', name + ',x']):
+        head, drive = accepted(request(*lines))
+        contains(drive.headers(), tuple(lines[0].split(': ', 1)))
+
+
+@case('RFC 6455 9.1: a malformed offer of extensions is refused')
+def extension_offer():
+    for bad in ('', ',', 'a b', 'a;', 'a;;b', ';a', 'a=b', 'a;b=', 'a;b=c d',
+                'a;b="c d"', 'a;b=""', 'a;b="c', 'a;b="c"d', '"a"',
+                'a, b;"c"', 'a;b=c=d', 'a/b', 'a;b="c,d"', 'a;b="\\"'):
+        refused(request('Sec-WebSocket-Extensions: ' + bad), 400, close=False)
 
 
 @case('seed 000: an ordinary server for what is not served')
@@ -273,15 +364,39 @@ def paths():
     for target in ('/', '/a/', '/ab', '/?/a', '/c'):
         refused(request(target=target), 404, 'path=/a', 'path=/b',
                 close=False)
-    refused(request(target='*', method='OPTIONS'), 400)
     refused(request(target='/a#b'), 400, 'path=/a')
 
 
-@case('RFC 9112 6: no request with a body')
+@case('RFC 9112 6: a request with a body is answered, and the last one')
 def body():
     refused(request('Content-Length: 5') + b'hello', 400, close=True)
     refused(request('Transfer-Encoding: chunked') + b'0\r\n\r\n', 400)
     accepted(request('Content-Length: 0'))
+    for lines, data in ((['Content-Length: 5'], b'hello'),
+                        (['Expect: 100-continue', 'Content-Length: 5'], b''),
+                        (['Transfer-Encoding: chunked'],
+                         b'5\r\nhello\r\n0\r\n\r\n'),
+                        (['Content-Length: 1000000'], bytes(1000000))):
+        ours, drive = whole(request(*lines, method='POST', Upgrade=None),
+                            ['ask=page'])
+        try:
+            ours.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        head, _, rest = read_answer(ours)
+        contains(head, 'HTTP/1.1 405 ')
+        contains(head, 'close')
+        ours.shutdown(socket.SHUT_WR)
+        expect(rest + read_all(ours), b'')
+        drive.finish()
+        expect((drive.result, drive.requests), (EHTTP, []))
+    refused(request('Content-Length: 5') + b'hello', 401, 'user=a:b',
+            close=True)
+    for lines in (['Content-Length: 5', 'Transfer-Encoding: chunked'],
+                  ['Content-Length: 5', 'Content-Length: 6'],
+                  ['Content-Length: x'], ['Content-Length: -1'],
+                  ['Content-Length: 99999999999999999999']):
+        refused(request(*lines), 400, result=ESYNTAX, close=True)
 
 
 @case('RFC 9112: what is not HTTP ends with 400')
@@ -385,6 +500,13 @@ def silent():
 
 @case('the client leaves: before, within and after the head')
 def leaves():
+    ours, drive = whole(request(Upgrade=None), [])
+    read_answer(ours)
+    ours.sendall(b'GET')
+    ours.close()
+    drive.finish()
+    expect((drive.result, drive.status), (EEOF, 426))
+    lacks(drive.error, '426')
     for data in (b'', request()[:50]):
         ours, drive = whole(data, [])
         ours.close()
@@ -458,6 +580,28 @@ def bad_headers():
                header)
 
 
+@case('RFC 9110 5.5: no text of the caller can start another line')
+def injection():
+    for name, good in (('header', 'X: y'), ('subprotocol', 'a'),
+                       ('origin', 'http://a'), ('path', '/a'),
+                       ('allow_origin', 'http://a'), ('user', 'a:b'),
+                       ('realm', 'a'), ('proxy', 'http://a')):
+        drive = Drive(f'{name}={good}', 'connect', 'wss://not.yet/').finish()
+        expect(drive.option, None, name)
+        for end in ('\r', '\n', '\r\nX: y', '\r\n\r\n', '\x7f', '\x01'):
+            expect(Drive(f'{name}={good}{end}', 'accept', 9).finish().option,
+                   -22, f'{name}, {end!r}')
+    for header in ('X: a\r\nY: b', 'X: a\nb', 'Connection: close', 'X'):
+        head, drive = accepted(request(), 'ask=header:' + header)
+        expect(drive.decided, [-22])
+        lacks(head, 'X: a')
+
+
+@case('RFC 9110 7.6.1: an upgrade that is to close, too')
+def close_and_upgrade():
+    accepted(request(Connection='close, Upgrade'))
+
+
 @case('WSUP_ASK: the application answers what is no upgrade')
 def ask_page():
     for step in ('step=0', 'step=1'):
@@ -497,6 +641,33 @@ def ask_file():
 def ask_refuse():
     _, body = refused(request(), 403, 'ask=refuse')
     expect(body, b'no')
+
+
+@case('RFC 6455 4.2.2, 3: the application redirects')
+def ask_redirect():
+    head, _ = refused(request(), 302, 'ask=redirect', close=False)
+    contains(head, 'Location: ws://elsewhere/\r\n')
+
+
+@case('RFC 9110 6.4.1: answers that have no body have none')
+def ask_no_body():
+    for status in (204, 304):
+        for method in ('GET', 'HEAD'):
+            ours, drive = whole(request(Upgrade=None, method=method) * 2 +
+                                request(), [f'ask=status:{status}'])
+            rest = b''
+            for _ in range(2):
+                head, rest = read_head(ours, rest)
+                contains(head, f'HTTP/1.1 {status} ')
+                lacks(head, 'Content-Length')
+            ours.close()
+            drive.finish()
+    for status, decided in ((199, -22), (200, 0), (599, 0), (600, -22),
+                            (101, -22), (0, -22)):
+        ours, drive = whole(request(Upgrade=None), [f'ask=status:{status}'])
+        read_answer(ours)
+        ours.close()
+        expect(drive.finish().decided, [decided])
 
 
 @case('WSUP_ASK: the application selects, but only what was offered')

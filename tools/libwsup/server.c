@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,24 +36,27 @@ static bool has_body(const struct head *head)
 	       (parser->flags & F_CONTENT_LENGTH && parser->content_length);
 }
 
-static bool host_valid(const char *host)
+/* 0, -ENOMEM or -WSUP_EURL */
+static int check_host(const char *host)
 {
 	struct buf buf = {};
 	struct url url = {};
-	bool valid = false;
+	int err;
 
+	if (strpbrk(host, "/?@"))
+		return -WSUP_EURL;
 	buf_printf(&buf, "http://%s", host);
-	if (!buf.error && !strpbrk(host, "/?@") && !url_parse(&url, buf.data))
-		valid = true;
+	err = buf.error ? buf.error : url_parse(&url, buf.data);
 	url_free(&url);
 	buf_free(&buf);
-	return valid;
+	return err;
 }
 
 /*
  * Path of the request's target, up to the query; NULL if it has none. RFC 9112
  * section 3.2.2: a server must accept the absolute form, though only proxies
- * ever see it. Its authority has to be the Host, so there is no other to judge.
+ * ever see it. Its authority has to be the Host, so there is no other to judge;
+ * its path may be empty and is "/" then.
  */
 static const char *target_path(const struct wsup_hs *hs, size_t *len)
 {
@@ -64,13 +66,17 @@ static const char *target_path(const struct wsup_hs *hs, size_t *len)
 	size_t n;
 
 	if (*target != '/') {
-		if (!sep)
+		if (!sep || !host)
 			return NULL;
 		target = sep + 3;
 		n = strlen(host);
-		if (strncasecmp(target, host, n) || target[n] != '/')
+		if (!ascii_same_n(target, host, n))
 			return NULL;
 		target += n;
+		if (!*target || *target == '?')
+			target = "/";
+		if (*target != '/')
+			return NULL;
 	}
 	*len = strcspn(target, "?");
 	return target;
@@ -95,21 +101,21 @@ static bool path_served(const struct wsup_hs *hs)
  * any; a browser's page may only reach the server that it came from, unless
  * somebody allowed more.
  */
-static bool origin_allowed(const struct wsup_hs *hs)
+static int origin_allowed(const struct wsup_hs *hs)
 {
 	const struct texts *allowed = &hs->config->text[WSUP_ALLOW_ORIGIN];
 	const char *origin = head_find(&hs->head, "Origin", 0);
+	int ret = 0;
 	size_t i;
 
 	if (!origin)
-		return true;
+		return 1;
 	if (head_count(&hs->head, "Origin") > 1)
-		return false;
-	for (i = 0; i < allowed->n; i++)
-		if (!strcmp(allowed->at[i], "*") ||
-		    !strcasecmp(allowed->at[i], origin))
-			return true;
-	return url_same(origin, head_find(&hs->head, "Host", 0));
+		return 0;
+	for (i = 0; i < allowed->n && !ret; i++)
+		ret = !strcmp(allowed->at[i], "*") ? 1 :
+			origin_same(origin, allowed->at[i]);
+	return ret ? ret : url_same(origin, head_find(&hs->head, "Host", 0));
 }
 
 static bool is_method(const struct wsup_hs *hs, const char *method)
@@ -117,23 +123,37 @@ static bool is_method(const struct wsup_hs *hs, const char *method)
 	return !strcmp(head_string(&hs->head, hs->head.method), method);
 }
 
+static bool target_valid(const struct wsup_hs *hs)
+{
+	const char *target = head_string(&hs->head, hs->head.target);
+	size_t len;
+
+	/* RFC 9112 section 3.2.4: about the server as such */
+	if (!strcmp(target, "*"))
+		return is_method(hs, "OPTIONS");
+	return target_path(hs, &len) && !strchr(target, '#');
+}
+
 /* What makes a request bad whatever it asks for. */
 static int judge_http(struct wsup_hs *hs)
 {
 	const struct head *head = &hs->head;
+	const char *host = head_find(head, "Host", 0);
 	const llhttp_t *parser = &head->parser;
-	size_t len;
+	int err;
 
 	if (parser->http_major != 1)
 		return refuse(hs, 505, "only HTTP/1.1 is spoken here");
-	if (head_count(head, "Host") != 1)
+	/* RFC 9112 section 3.2 demands it of HTTP/1.1 */
+	if (head_count(head, "Host") != 1 &&
+	    (parser->http_minor || head_count(head, "Host")))
 		return refuse(hs, 400, "there has to be one Host header");
-	if (!host_valid(head_find(head, "Host", 0)))
+	err = host ? check_host(host) : 0;
+	if (err == -WSUP_EURL)
 		return refuse(hs, 400, "the Host header is malformed");
-	if (has_body(head))
-		return refuse(hs, 400, "a request with a body is not accepted");
-	if (!target_path(hs, &len) ||
-	    strchr(head_string(head, head->target), '#'))
+	if (err)
+		return err;
+	if (!target_valid(hs))
 		return refuse(hs, 400, "the request's target is malformed");
 	return 0;
 }
@@ -152,6 +172,7 @@ static int judge_upgrade(struct wsup_hs *hs)
 	const struct head *head = &hs->head;
 	const char *version = head_find(head, "Sec-WebSocket-Version", 0);
 	const char *key = head_find(head, "Sec-WebSocket-Key", 0);
+	int allowed;
 
 	if (!version || strcmp(version, "13") ||
 	    head_count(head, "Sec-WebSocket-Version") > 1)
@@ -161,14 +182,41 @@ static int judge_upgrade(struct wsup_hs *hs)
 			      "there has to be one Sec-WebSocket-Key");
 	if (!key_valid(key))
 		return refuse(hs, 400, "Sec-WebSocket-Key is malformed");
-	if (!origin_allowed(hs))
+	if (!subprotocols_valid(head))
+		return refuse(hs, 400, "Sec-WebSocket-Protocol is malformed");
+	if (!extensions_valid(head))
+		return refuse(hs, 400, "Sec-WebSocket-Extensions is malformed");
+	allowed = origin_allowed(hs);
+	if (allowed < 0)
+		return allowed;
+	if (!allowed)
 		return refuse(hs, 403, "this Origin is not allowed");
-	if (key_accept(key, hs->server.accept))
+	if (key_accept(key, hs->server.accept)) {
+		hs->server.keep = false;
+		hs->server.end = -EIO;
 		return refuse(hs, 500, "SHA-1 is not available");
+	}
 	return 101;
 }
 
-/* The status that a well-formed head deserves. */
+/* Point 1: an upgrade is asked for by GET; for others it is ignored. */
+static int judge_method(struct wsup_hs *hs)
+{
+	bool get = is_method(hs, "GET"), body = has_body(&hs->head);
+	struct server *server = &hs->server;
+
+	/* nobody reads the body, so nothing can follow it */
+	if (body)
+		server->keep = false;
+	server->plain = !body && !(get && asks_upgrade(&hs->head));
+	if (!get && !is_method(hs, "HEAD"))
+		return refuse(hs, 405, "only GET and HEAD are supported");
+	if (body)
+		return refuse(hs, 400, "a request with a body is not accepted");
+	return 0;
+}
+
+/* The status that a well-formed head deserves, or -errno. */
 static int judge(struct wsup_hs *hs)
 {
 	int status = judge_http(hs);
@@ -180,11 +228,14 @@ static int judge(struct wsup_hs *hs)
 	}
 	status = auth_check(hs->config, &hs->head, &hs->server.user,
 			    &hs->server.stale);
-	if (status)
+	if (status == -WSUP_EAUTH && has_body(&hs->head))
+		hs->server.keep = false;
+	if (status == -WSUP_EAUTH)
 		return refuse(hs, 401, "credentials are needed");
-	hs->server.plain = !asks_upgrade(&hs->head);
-	if (!is_method(hs, "GET"))
-		return refuse(hs, 405, "only GET is supported");
+	if (!status)
+		status = judge_method(hs);
+	if (status)
+		return status;
 	if (!path_served(hs))
 		return refuse(hs, 404, "nothing is served under this path");
 	if (hs->server.plain)
@@ -239,7 +290,7 @@ static void begin_answer(struct wsup_hs *hs, int status)
 static void add_required(struct wsup_hs *hs, int status)
 {
 	if (status == 405)
-		buf_printf(&hs->out, "Allow: GET\r\n");
+		buf_printf(&hs->out, "Allow: GET, HEAD\r\n");
 	if (status == 426)
 		buf_printf(&hs->out, "Upgrade: websocket\r\n"
 				     "Sec-WebSocket-Version: 13\r\n");
@@ -258,6 +309,12 @@ static void add_connection(struct wsup_hs *hs, int status)
 			   *upgrade && *close ? ", " : "", close);
 }
 
+/* RFC 9110 section 8.6: 204 has no length; that of 304 is another's. */
+static bool status_has_body(int status)
+{
+	return status != 204 && status != 304;
+}
+
 static int answer_head(struct wsup_hs *hs, int status, size_t len)
 {
 	hs->server.state = SERVER_SEND;
@@ -265,19 +322,21 @@ static int answer_head(struct wsup_hs *hs, int status, size_t len)
 	add_date(&hs->out);
 	add_required(hs, status);
 	add_connection(hs, status);
-	buf_printf(&hs->out, "Content-Length: %zu\r\n\r\n", len);
-	return hs->out.error;
+	if (status_has_body(status))
+		buf_printf(&hs->out, "Content-Length: %zu\r\n", len);
+	return buf_printf(&hs->out, "\r\n");
 }
 
-static bool wants_body(const struct wsup_hs *hs)
+static bool wants_body(const struct wsup_hs *hs, int status)
 {
-	return !hs->head.complete || !is_method(hs, "HEAD");
+	return status_has_body(status) &&
+	       !(hs->head.complete && is_method(hs, "HEAD"));
 }
 
 static int answer(struct wsup_hs *hs, int status, const void *body, size_t len)
 {
 	answer_head(hs, status, len);
-	if (wants_body(hs))
+	if (wants_body(hs, status))
 		buf_add(&hs->out, body, len);
 	return hs->out.error;
 }
@@ -361,10 +420,14 @@ static int on_request(struct wsup_hs *hs)
 
 	server->requests++;
 	server->end = -WSUP_EHTTP;
+	/* who speaks HTTP/1.0 may take the end of the stream for that of a body */
 	server->keep = llhttp_should_keep_alive(&hs->head.parser) &&
+		hs->head.parser.http_minor >= 1 &&
 		server->requests < (unsigned long)
 				   hs->config->number[WSUP_REQUESTS_MAX];
 	server->verdict = judge(hs);
+	if (server->verdict < 0)
+		return server->verdict;
 	if (server->verdict == 101 && select_subprotocol(hs))
 		return -ENOMEM;
 	if (hs->config->number[WSUP_ASK] &&
@@ -410,8 +473,10 @@ static int upgraded(struct wsup_hs *hs)
 
 	if (hs->config->number[WSUP_ATTACH])
 		err = attach_role(hs->fd, WS_SERVER);
-	if (err)
+	if (err) {
+		hs->server.end = err;
 		return hs_fail(hs, err, "%s", wsup_attach_strerror(err));
+	}
 	*hs->error = '\0';
 	return WSUP_DONE;
 }
@@ -487,6 +552,7 @@ static int expired(struct wsup_hs *hs)
 	}
 	if (server->state == SERVER_READ && server->requests)
 		return -WSUP_EHTTP;
+	server->end = -ETIMEDOUT;
 	return hs_fail(hs, -ETIMEDOUT, "the peer took too long");
 }
 
@@ -517,6 +583,9 @@ static int server_step(struct wsup_hs *hs)
 	do {
 		ret = step_once(hs);
 	} while (ret == STEP_MORE);
+	/* the sentence of an earlier answer says nothing about this */
+	if (ret < 0 && ret != -WSUP_EHTTP && ret != hs->server.end)
+		return hs_fail(hs, ret, "%s", wsup_strerror(ret));
 	return ret;
 }
 
@@ -615,7 +684,7 @@ int wsup_respond_file(struct wsup_hs *hs, int status, int file, size_t len)
 	}
 	hs_fail(hs, 0, "answered %d", status);
 	hs->server.file = file;
-	if (wants_body(hs))
+	if (wants_body(hs, status))
 		hs->server.file_left = len;
 	return answer_head(hs, status, len);
 }
