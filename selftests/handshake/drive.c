@@ -289,7 +289,7 @@ static void begin(int argc, char **argv)
 }
 
 static void shake_hands(const char *verb, const char *arg,
-		       const struct wsup_config *config)
+			const struct wsup_config *config)
 {
 	int fd = strcmp(verb, "accept") ? -1 : atoi(arg);
 	struct wsup_hs *hs;

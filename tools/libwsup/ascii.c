@@ -74,6 +74,19 @@ int hex_digit(char c)
 }
 
 /**
+ * hex_pair() - value of two hexadecimal digits
+ * @s: the first one
+ *
+ * Return: 0 to 255, or -1.
+ */
+int hex_pair(const char *s)
+{
+	if (hex_digit(s[0]) < 0 || hex_digit(s[1]) < 0)
+		return -1;
+	return hex_digit(s[0]) << 4 | hex_digit(s[1]);
+}
+
+/**
  * ascii_lower() - a small letter for a capital one
  * @c: character
  *

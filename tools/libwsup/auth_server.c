@@ -123,9 +123,9 @@ static bool decode_username(struct params *params)
 		*to = *s;
 		if (*s != '%')
 			continue;
-		if (hex_digit(s[1]) < 0 || hex_digit(s[2]) < 0)
+		if (hex_pair(s + 1) < 0)
 			return false;
-		*to = (char)(hex_digit(s[1]) << 4 | hex_digit(s[2]));
+		*to = (char)hex_pair(s + 1);
 		s += 2;
 	}
 	*to = '\0';

@@ -120,6 +120,7 @@ bool is_alnum(char c);
 bool is_control(char c);
 bool is_token(const char *s, size_t len);
 int hex_digit(char c);
+int hex_pair(const char *s);
 char ascii_lower(char c);
 bool ascii_same_n(const char *a, const char *b, size_t n);
 bool ascii_same(const char *a, const char *b);

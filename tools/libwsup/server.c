@@ -420,7 +420,7 @@ static int on_request(struct wsup_hs *hs)
 
 	server->requests++;
 	server->end = -WSUP_EHTTP;
-	/* who speaks HTTP/1.0 may take the end of the stream for that of a body */
+	/* who speaks HTTP/1.0 may wait for the end of the stream */
 	server->keep = llhttp_should_keep_alive(&hs->head.parser) &&
 		hs->head.parser.http_minor >= 1 &&
 		server->requests < (unsigned long)

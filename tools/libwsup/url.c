@@ -50,10 +50,9 @@ static int decode_user(struct url *url, const char *s, size_t len)
 	for (i = 0; i < len; i++) {
 		c = s[i];
 		if (c == '%') {
-			if (len - i < 3 || hex_digit(s[i + 1]) < 0 ||
-			    hex_digit(s[i + 2]) < 0)
+			if (len - i < 3 || hex_pair(s + i + 1) < 0)
 				goto bad;
-			c = (char)(hex_digit(s[i + 1]) << 4 | hex_digit(s[i + 2]));
+			c = (char)hex_pair(s + i + 1);
 			i += 2;
 		}
 		if (is_control(c))
