@@ -47,7 +47,7 @@ LINUX	:= /usr/src/linux
 KSELFTEST := $(LINUX)/tools/testing/selftests
 INSTALL	:= $(CURDIR)/build/kselftest
 
-.PHONY: guest kselftest conformance lint $(SUITES)
+.PHONY: guest kselftest conformance lint fuzz-handshake $(SUITES)
 # What selftests/vm/run puts into a guest
 guest: modules tools kselftest conformance
 
@@ -63,6 +63,11 @@ kselftest:
 
 $(SUITES):
 	+$(MAKE) -C selftests/$@ check
+
+# libwsup's fuzzer as well, for as long again
+fuzz: fuzz-handshake
+fuzz-handshake:
+	+$(MAKE) -C selftests/handshake fuzz
 
 lint:
 	selftests/lint/all
@@ -91,7 +96,7 @@ help:
 #help make shell        a shell in a guest, module loaded
 #help make unit         tests of the pure files alone
 #help make handshake    tests of libwsup alone, by scripted peers
-#help make fuzz         a minute of fuzzing them (FUZZ_SECONDS=60)
+#help make fuzz         a minute of fuzzing each of the two (FUZZ_SECONDS=60)
 #help make conformance  RFC 6455 case by case, as server and as client
 #help make interop      other people's programs, both ways
 #help make mutants      one-line breaks of the module, each caught by a test

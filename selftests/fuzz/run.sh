@@ -3,7 +3,8 @@
 #
 # run.sh OBJ SECONDS TARGET...: each fuzz target in turn for its share of
 # SECONDS, from its seeds and from what earlier runs have found; TAP on stdout.
-# What a target finds wrong is kept in OBJ/found.
+# What a target finds wrong is kept in OBJ/found. FUZZ_OPTIONS are more options
+# of libFuzzer, FUZZ_SUITE is the name of the suite.
 set -eu
 
 obj=$1 seconds=$2
@@ -20,8 +21,10 @@ for target; do
 	mkdir -p "$obj/corpus/$target"
 	log=$obj/log/$target
 	verdict=ok
+	# shellcheck disable=SC2086 # words
 	"$obj/fuzz_$target" -max_total_time="$share" -timeout=10 \
 		-max_len=600 -len_control=20 -print_final_stats=1 \
+		${FUZZ_OPTIONS-} \
 		-artifact_prefix="$obj/found/$target-" \
 		"$obj/corpus/$target" "$obj/seeds/$target" >"$log" 2>&1 ||
 		verdict="not ok"
@@ -31,6 +34,7 @@ for target; do
 		failed=1
 		sed -n -e '/^INFO/d' -e '/^#[0-9]/d' -e 's/^/# /p' "$log"
 	fi
-	echo "$verdict $n - fuzz.$target (${runs:-0} runs in $share s)"
+	echo "$verdict $n - ${FUZZ_SUITE-fuzz}.$target" \
+		"(${runs:-0} runs in $share s)"
 done
 exit "$failed"

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer target for what peers may send during a handshake. Each input is
- * run twice, in one piece and in many: both must come to the same end, and
- * leave the same bytes to whoever reads after it.
+ * libFuzzer targets for what peers may send during a handshake: with
+ * -DTARGET=REQUEST what clients send to a server, RESPONSE and PROXY what
+ * servers and proxies send to a client.
  *
- * The first byte tells what the rest is, the second how it is cut.
+ * Each input is run three times: in one piece, byte by byte, and cut
+ * at random. All must come to the same end, with the same words, and leave the
+ * same bytes to whoever reads after it. The first byte of an input switches
+ * parts of the configuration on, the second tells how it is cut.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,28 +17,43 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-#define CHECK(cond) do {						\
-	if (!(cond)) {							\
-		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__,	\
-			__LINE__, #cond);				\
-		abort();						\
-	}								\
-} while (0)
+ssize_t __wrap_getrandom(void *data, size_t len, unsigned int flags);
 
 #define INPUT_MAX	8192
 
-enum { USERS = 1, PATHS = 2, PROTOCOLS = 4, SMALL = 8 };
+enum { REQUEST, RESPONSE, PROXY };
 
+enum {
+	USERS		= 1,
+	PATHS		= 2,
+	PROTOCOLS	= 4,
+	SMALL		= 8,
+	ASK		= 16,
+	REDIRECTS	= 32,
+	SOCKS		= 64,
+};
+
+/* What becomes of an input; of all words one sum. */
 struct outcome {
 	int	result;
 	int	status;
-	char	subprotocol[64];
-	size_t	fields;
+	size_t	body;
 	size_t	left;		/* bytes behind the handshake */
+	uint64_t words;
 };
+
+/*
+ * An input cannot know what is random: it is the same each time. So each '$' of
+ * an input stands for the right Sec-WebSocket-Accept.
+ */
+ssize_t __wrap_getrandom(void *data, size_t len, unsigned int flags)
+{
+	(void)flags;
+	memset(data, 0x5a, len);
+	return (ssize_t)len;
+}
 
 static struct wsup_config *configure(unsigned int flags)
 {
@@ -56,6 +74,10 @@ static struct wsup_config *configure(unsigned int flags)
 		wsup_config_set(config, WSUP_FIELDS_MAX, 8);
 		wsup_config_set(config, WSUP_BODY_MAX, 5);
 	}
+	if (flags & ASK)
+		wsup_config_set(config, WSUP_ASK, 1);
+	if (flags & REDIRECTS)
+		wsup_config_set(config, WSUP_REDIRECTS_MAX, 3);
 	return config;
 }
 
@@ -68,29 +90,43 @@ static void drain(int fd)
 		;
 }
 
-/* Seed 0: all at once. */
-static size_t piece(unsigned int *seed, size_t left)
+enum { WHOLE, BYTES, RANDOM };
+
+static size_t piece(int cut, unsigned int *seed, size_t left)
 {
 	size_t n;
 
-	if (!*seed)
+	if (cut == WHOLE)
 		return left;
+	if (cut == BYTES)
+		return 1;
 	*seed = *seed * 1664525 + 1013904223;
 	n = 1 + (*seed >> 28) * (*seed >> 24 & 1 ? 9 : 1);
 	return n < left ? n : left;
 }
 
-static int feed(struct wsup_hs *hs, int peer, const char *data, size_t len,
-		unsigned int seed)
+/* An application that has a page for all that is no upgrade. */
+static int step(struct wsup_hs *hs)
 {
-	int ret = wsup_step(hs);
+	int ret;
+
+	while ((ret = wsup_step(hs)) == WSUP_REQUEST)
+		if (!wsup_upgradable(hs))
+			CHECK(!wsup_respond(hs, 200, "page", 4));
+	return ret;
+}
+
+static int feed(struct wsup_hs *hs, int peer, const char *data, size_t len,
+		int cut, unsigned int seed)
+{
+	int ret = step(hs);
 	size_t n;
 
 	while (len && ret == WSUP_AGAIN) {
 		drain(peer);
-		n = piece(&seed, len);
+		n = piece(cut, &seed, len);
 		CHECK(write(peer, data, n) == (ssize_t)n);
-		ret = wsup_step(hs);
+		ret = step(hs);
 		data += n;
 		len -= n;
 	}
@@ -101,28 +137,53 @@ static int feed(struct wsup_hs *hs, int peer, const char *data, size_t len,
 	shutdown(peer, SHUT_WR);
 	while (ret == WSUP_AGAIN) {
 		drain(peer);
-		ret = wsup_step(hs);
+		ret = step(hs);
 	}
 	return ret;
+}
+
+static void add(struct outcome *out, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	while (len--)
+		out->words = (out->words ^ *p++) * 0x100000001b3;
+	out->words = (out->words ^ 0x100) * 0x100000001b3;
+}
+
+static void add_string(struct outcome *out, const char *s)
+{
+	if (s)
+		add(out, s, strlen(s));
+	else
+		add(out, "", 1);
 }
 
 static void look(struct wsup_hs *hs, int ret, struct outcome *out)
 {
 	const char *name, *value;
 	const void *body;
-	size_t i, len;
+	size_t i;
 
 	memset(out, 0, sizeof(*out));
 	out->result = ret;
 	out->status = wsup_status(hs);
-	CHECK(ret == WSUP_DONE || *wsup_error(hs));
-	for (i = 0; wsup_field(hs, i, &name, &value); i++)
-		out->fields += 1 + strlen(name) + strlen(value);
-	body = wsup_body(hs, &len);
-	CHECK(len <= 16384 && (!len || body));
-	if (wsup_subprotocol(hs))
-		snprintf(out->subprotocol, sizeof(out->subprotocol), "%s",
-			 wsup_subprotocol(hs));
+	CHECK(ret == WSUP_DONE || (ret < 0 && *wsup_error(hs)));
+	CHECK(wsup_step(hs) == ret);
+	for (i = 0; wsup_field(hs, i, &name, &value); i++) {
+		CHECK(*name && !strpbrk(value, "\r\n"));
+		add_string(out, name);
+		add_string(out, value);
+	}
+	body = wsup_body(hs, &out->body);
+	CHECK(out->body <= 16384 && (!out->body || body));
+	add(out, body, out->body);
+	add_string(out, wsup_method(hs));
+	add_string(out, wsup_target(hs));
+	add_string(out, wsup_reason(hs));
+	add_string(out, wsup_subprotocol(hs));
+	add_string(out, wsup_user(hs));
+	add_string(out, wsup_error(hs));
 }
 
 /* The bytes that are left have to be the last ones of the input. */
@@ -140,56 +201,70 @@ static void check_rest(int fd, const char *data, size_t len,
 	CHECK(!memcmp(rest, data + len - out->left, out->left));
 }
 
-static void run_server(const struct wsup_config *config, const char *data,
-		       size_t len, unsigned int seed, struct outcome *out)
+struct input {
+	const char	*data;
+	size_t		len;
+	unsigned int	flags;
+	unsigned int	seed;
+};
+
+static void run_server(const struct wsup_config *config, const struct input *in,
+		       int cut, struct outcome *out)
 {
 	struct wsup_hs *hs;
 	int pair[2];
 
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	CHECK(!wsup_accept_new(&hs, pair[0], config));
-	look(hs, feed(hs, pair[1], data, len, seed), out);
-	check_rest(pair[0], data, len, out);
+	look(hs, feed(hs, pair[1], in->data, in->len, cut, in->seed), out);
+	check_rest(pair[0], in->data, in->len, out);
 	wsup_free(hs);
 	close(pair[0]);
 	close(pair[1]);
 }
 
-/*
- * An input cannot know the key, and both runs have to have the same: it is
- * replaced, and each '$' of the input becomes the right answer.
- */
-static size_t expand(struct wsup_hs *hs, const char *data, size_t len,
-		     char *to)
+static size_t expand(const struct input *in, char *to)
 {
-	char accept[ACCEPT_LEN + 1];
+	char accept[ACCEPT_LEN + 1], key[KEY_LEN + 1];
 	size_t i, n = 0;
 
-	strcpy(hs->client.key, "dGhlIHNhbXBsZSBub25jZQ==");
-	CHECK(!key_accept(hs->client.key, accept));
-	for (i = 0; i < len && n + ACCEPT_LEN <= INPUT_MAX; i++) {
-		if (data[i] == '$') {
+	CHECK(!key_make(key) && !key_accept(key, accept));
+	for (i = 0; i < in->len && n + ACCEPT_LEN <= INPUT_MAX; i++) {
+		if (in->data[i] == '$') {
 			memcpy(to + n, accept, ACCEPT_LEN);
 			n += ACCEPT_LEN;
 		} else {
-			to[n++] = data[i];
+			to[n++] = in->data[i];
 		}
 	}
 	return n;
 }
 
-static void run_client(const struct wsup_config *config, const char *data,
-		       size_t len, unsigned int seed, struct outcome *out)
+/* A handshake of a client that has just reached its proxy. */
+static void at_proxy(struct wsup_hs *hs, unsigned int flags)
+{
+	struct client *client = &hs->client;
+
+	CHECK(!url_parse(&client->proxy, flags & SOCKS ? "socks5://me:pw@p/" :
+							 "http://me:pw@p/"));
+	client->tunnel = true;
+	client->state = flags & SOCKS ? CLIENT_SOCKS : CLIENT_TUNNEL;
+}
+
+static void run_client(const struct wsup_config *config, const struct input *in,
+		       int cut, struct outcome *out)
 {
 	char text[INPUT_MAX];
 	struct wsup_hs *hs;
 	int pair[2], fd;
+	size_t len;
 
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	CHECK(!wsup_connect_new(&hs, "ws://host/", pair[0], config));
-	CHECK(wsup_step(hs) == WSUP_AGAIN);
-	len = expand(hs, data, len, text);
-	look(hs, feed(hs, pair[1], text, len, seed), out);
+	CHECK(!wsup_connect_new(&hs, "ws://host/a/b?c", pair[0], config));
+	if (TARGET == PROXY)
+		at_proxy(hs, in->flags);
+	len = expand(in, text);
+	look(hs, feed(hs, pair[1], text, len, cut, in->seed), out);
 	fd = wsup_take_fd(hs);
 	CHECK((fd >= 0) == (out->result == WSUP_DONE));
 	check_rest(fd, text, len, out);
@@ -199,63 +274,38 @@ static void run_client(const struct wsup_config *config, const char *data,
 	close(pair[1]);
 }
 
-typedef void (*runner)(const struct wsup_config *config, const char *data,
-		       size_t len, unsigned int seed, struct outcome *out);
-
-static void compare(runner run, unsigned int flags, const char *data,
-		    size_t len, unsigned int seed)
+static void run_all(const struct input *in)
 {
-	struct wsup_config *config = configure(flags);
-	struct outcome whole, cut;
+	struct wsup_config *config = configure(in->flags);
+	struct outcome out[RANDOM + 1];
+	int cut;
 
-	run(config, data, len, 0, &whole);
-	run(config, data, len, seed, &cut);
-	CHECK(whole.result == cut.result);
-	CHECK(whole.status == cut.status);
-	CHECK(whole.left == cut.left);
-	CHECK(whole.fields == cut.fields);
-	CHECK(!strcmp(whole.subprotocol, cut.subprotocol));
-	wsup_config_free(config);
-}
-
-/* Two texts, as URL, Location, origin and host */
-static void run_urls(const char *data, size_t len)
-{
-	char *text = strndup(data, len);
-	struct url a = {}, b = {};
-	char *second = strchr(text, '\n');
-
-	if (second)
-		*second++ = '\0';
-	else
-		second = text + strlen(text);
-	url_same(text, second);
-	if (!url_parse(&a, text)) {
-		CHECK(*a.host && *a.port && *a.path == '/');
-		if (!redirect_resolve(&a, second, &b))
-			CHECK(*b.host && *b.path == '/');
+	for (cut = WHOLE; cut <= RANDOM; cut++)
+		if (TARGET == REQUEST)
+			run_server(config, in, cut, &out[cut]);
+		else
+			run_client(config, in, cut, &out[cut]);
+	for (cut = BYTES; cut <= RANDOM; cut++) {
+		CHECK(out[cut].result == out[WHOLE].result);
+		CHECK(out[cut].status == out[WHOLE].status);
+		CHECK(out[cut].body == out[WHOLE].body);
+		CHECK(out[cut].left == out[WHOLE].left);
+		CHECK(out[cut].words == out[WHOLE].words);
 	}
-	url_free(&a);
-	url_free(&b);
-	free(text);
+	wsup_config_free(config);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	const char *text = (const char *)data + 2;
+	struct input in = {
+		.data = (const char *)data + 2,
+		.len = n - 2,
+	};
 
 	if (n < 2 || n > INPUT_MAX)
 		return 0;
-	switch (data[0] >> 4) {
-	case 0:
-		compare(run_server, data[0], text, n - 2, data[1] + 1);
-		break;
-	case 1:
-		compare(run_client, data[0], text, n - 2, data[1] + 1);
-		break;
-	case 2:
-		run_urls(text, n - 2);
-		break;
-	}
+	in.flags = data[0];
+	in.seed = data[1];
+	run_all(&in);
 	return 0;
 }

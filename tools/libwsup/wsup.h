@@ -115,7 +115,9 @@ int wsup_config_set(struct wsup_config *config, enum wsup_number what,
  * @value: NUL-terminated; copied
  *
  * Return: 0, -ENOMEM, or -EINVAL: not of the form given at enum wsup_text, with
- * control characters in it, or a header that the library itself writes.
+ * control characters in it, a header that the library itself writes, or there
+ * already: a subprotocol, or a header of which a request has one (Host, Origin,
+ * Authorization).
  */
 int wsup_config_add(struct wsup_config *config, enum wsup_text what,
 		    const char *value);
@@ -128,7 +130,8 @@ int wsup_config_add(struct wsup_config *config, enum wsup_text what,
  *	after an error; to be freed with wsup_free(). NULL without memory.
  *
  * A request that is no WebSocket handshake is answered as HTTP: 400, 401, 403,
- * 404, 405, 408, 426, 431 or 505. @fd can then only be closed.
+ * 404, 405, 408, 426, 431 or 505; one that is, where the kernel does not take
+ * part, with 503. @fd can then only be closed.
  *
  * Return: 0: the kernel frames, send() and recv() carry payload. Else -errno
  * (-ETIMEDOUT: the peer was too slow; -ENOENT: no kernel module) or -WSUP_E*.
@@ -255,7 +258,7 @@ short wsup_events(const struct wsup_hs *hs);
  * @hs: handshake
  *
  * Return: milliseconds from now, as for poll(), at least 0. When they have
- * passed, wsup_step() makes of it what is due.
+ * passed, wsup_step() makes of it what is due. Before the first step it is 0.
  */
 int wsup_timeout(const struct wsup_hs *hs);
 
@@ -379,9 +382,9 @@ const char *wsup_strerror(int error);
 
 /*
  * WSUP_REQUEST comes for handshakes that will succeed, and for other requests
- * that are well-formed and authorised; the rest is refused without asking. The
- * server may look at the request and call some of these; without any,
- * wsup_step() goes on as it would have done without WSUP_ASK.
+ * that are well-formed, authorised and without a body; the rest is refused
+ * without asking. The server may look at the request and call some of these;
+ * without any, wsup_step() goes on as it would have done without WSUP_ASK.
  */
 
 /**
