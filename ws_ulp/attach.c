@@ -156,14 +156,18 @@ static void ws_state_change(struct sock *sk)
 	check_done(ctx);
 }
 
-/* Last act of an owner: whatever softirq could not do meanwhile. */
+/*
+ * Last act of an owner: whatever softirq could not do meanwhile. TCP's
+ * sendmsg() calls it too, each time it looks at its backlog; but in the middle
+ * of a frame nothing can be answered, so that has to wait for the real end.
+ */
 static void ws_release_cb(struct sock *sk)
 {
 	struct ws_ctx *ctx = ws_ctx(sk);
 	int todo;
 
 	ctx->proto->lower->release_cb(sk);
-	if (likely(!atomic_read(&ctx->deferred)))
+	if (likely(!atomic_read(&ctx->deferred)) || ws_is(ctx, WS_F_TX_NOW))
 		return;
 	todo = atomic_xchg(&ctx->deferred, 0);
 	if (todo & WS_DEFER_RX)

@@ -142,6 +142,19 @@ static int send_kept_pong(struct ws_ctx *ctx)
 	return err;
 }
 
+/**
+ * ws_ctrl_waits() - is there a control frame that found no room
+ * @ctx: context
+ *
+ * Context: socket lock held, any context.
+ * Return: true if so.
+ */
+bool ws_ctrl_waits(const struct ws_ctx *ctx)
+{
+	return (ctx->aux && ctx->aux->pong_len >= 0) ||
+	       ws_is(ctx, WS_F_PING_WANT | WS_F_CLOSE_WANT);
+}
+
 /* Nothing of it went: write space calls again, or a timer does. */
 static void try_later(struct ws_ctx *ctx)
 {

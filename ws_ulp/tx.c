@@ -200,8 +200,12 @@ void ws_tx_wake(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 
 	ctx->proto->write_space(sk);
-	if (ws_is(ctx, WS_F_TX_BUSY) && sk->sk_socket)
+	if (!sk->sk_socket)
+		return;
+	if (ws_is(ctx, WS_F_TX_BUSY))
 		wake_up_interruptible_all(sk_sleep(sk));
+	if (ws_ctrl_waits(ctx))	/* then one more call is needed */
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 }
 
 /**
@@ -728,10 +732,10 @@ static int wait_ready(struct ws_ctx *ctx, long *timeo, bool mine)
 /* Memory is short: not the caller's fault, and no edge would follow. */
 static int wait_memory(struct ws_ctx *ctx, long *timeo)
 {
+	ctx->flags |= WS_F_RETRY;
+	ws_timer_set(ctx);
 	if (!*timeo) {
-		ctx->flags |= WS_F_RETRY;
 		set_bit(SOCK_NOSPACE, &ctx->sk->sk_socket->flags);
-		ws_timer_set(ctx);
 		return -EAGAIN;
 	}
 	return sk_stream_wait_memory(ctx->sk, timeo);
@@ -816,6 +820,7 @@ static ssize_t send_message(struct ws_ctx *ctx, struct msghdr *msg,
 	} while (sent < size && !uarg);
 	if (s->busy) {
 		ctx->flags &= ~WS_F_TX_BUSY;
+		ws_tx_kick(ctx);
 		ws_tx_wake(ctx);
 	}
 	return sent || !err ? sent : err;

@@ -406,6 +406,7 @@ bool ws_tx_memory_free(const struct sock *sk, int wake);
 void ws_rx_control(struct ws_ctx *ctx, u8 opcode, const u8 *p,
 		   unsigned int len);
 void ws_rx_reached_end(struct ws_ctx *ctx);
+bool ws_ctrl_waits(const struct ws_ctx *ctx);
 void ws_tx_kick(struct ws_ctx *ctx);
 void ws_timer_set(struct ws_ctx *ctx);
 void ws_timer(struct timer_list *t);
