@@ -13,8 +13,11 @@ function count(what, parts) {
 /^File / {
 	name = $0
 	gsub(/^File '|'$/, "", name)
-	counts = index(name, dir) && name ~ /\.c$/
+	counts = ("/" name) ~ dir && name ~ /\.c$/
 	sub(/.*\//, "", name)
+}
+/^$/ {
+	counts = 0	# the sum of all files stands behind them
 }
 /^Lines executed:/ && counts {
 	printf "%-12s lines %s", name, count(lines)
