@@ -81,7 +81,7 @@ static int copy_masked(const u8 *p, struct iov_iter *to, u32 len, u32 key)
 const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len)
 {
 	u32 start = skb_headlen(skb);
-	int i;
+	const skb_frag_t *f, *last;
 
 	if (off < start) {
 		*len = min(*len, start - off);
@@ -89,16 +89,14 @@ const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len)
 	}
 	if (IS_ENABLED(CONFIG_HIGHMEM) || !skb_frags_readable(skb))
 		return NULL;
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *f = &skb_shinfo(skb)->frags[i];
-		u32 size = skb_frag_size(f);
-
-		if (off - start < size) {
-			off -= start;
-			*len = min(*len, size - off);
+	/* by pointers: an index would be checked against the array's bounds */
+	f = skb_shinfo(skb)->frags;
+	last = f + skb_shinfo(skb)->nr_frags;
+	for (off -= start; f < last; off -= skb_frag_size(f++)) {
+		if (off < skb_frag_size(f)) {
+			*len = min(*len, skb_frag_size(f) - off);
 			return skb_frag_address(f) + off;
 		}
-		start += size;
 	}
 	return NULL;
 }
@@ -343,7 +341,9 @@ static void run_end(struct run *run, struct ws_ctx *ctx, struct ws_pass *ps,
 	struct ws_reader *rd = &ctx->rd;
 	u32 out = run->u - (u8 __user *)(ps->to->ubuf + ps->to->iov_offset);
 
-	iov_iter_advance(ps->to, out);
+	/* what iov_iter_advance() does for user memory in one piece */
+	ps->to->iov_offset += out;
+	ps->to->count -= out;
 	ps->done += out;
 	rd->seq += n;
 	rd->avail -= n - messages * ws_short_hdr(run->masked);
