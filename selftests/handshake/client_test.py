@@ -404,6 +404,18 @@ def nothing_lost():
         expect(drive.rest == behind, True, 'the rest is complete')
 
 
+@case('contract: who cannot attach does not ask')
+def no_kernel():
+    ours, theirs = socket.socketpair()
+    drive = Drive('attach=1', f'over={theirs.fileno()}', 'connect', 'ws://a/',
+                  fds=[theirs.fileno()])
+    theirs.close()
+    expect(read_all(ours), b'')
+    drive.finish()
+    expect(drive.result, -95)
+    contains(drive.error, 'not a socket of a kind')
+
+
 @case('nobody listens; a name that does not exist')
 def no_server():
     listener, port = listen()

@@ -316,8 +316,8 @@ static void cut_server(const char *text, bool pairs)
 	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"		\
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 #define SWITCHED							\
-	"HTTP/1.1 101 \r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"	\
-	"Sec-WebSocket-Accept: $\r\n\r\n"
+	"HTTP/1.1 101 \r\nUpgrade: websocket\r\n"			\
+	"Connection: Upgrade\r\nSec-WebSocket-Accept: $\r\n\r\n"
 
 TEST(server_upgrade, "a request, frames right behind it: any two places")
 {

@@ -208,7 +208,7 @@ static int run(struct wsup_hs *hs)
 			signals ? run_interrupted(hs) : wsup_run(hs);
 		if (ret == WSUP_REQUEST)
 			decide(hs);
-	} while (ret == WSUP_REQUEST);
+	} while (ret == WSUP_REQUEST || ret == -EINTR);
 	for (i = 0; i < 3 * repeat; i++)
 		if (wsup_step(hs) != ret)
 			printf("unable 0\n");

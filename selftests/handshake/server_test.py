@@ -682,6 +682,23 @@ def ask_select():
     expect(drive.decided, [-22])
 
 
+@case('contract: who cannot attach does not promise it')
+def no_kernel():
+    # no kernel frames on these
+    ours, theirs = socket.socketpair()
+    drive = Drive('attach=1', 'accept', theirs.fileno(),
+                  fds=[theirs.fileno()])
+    theirs.close()
+    ours.sendall(request())
+    head, _, _ = read_answer(ours)
+    contains(head, 'HTTP/1.1 503 ')
+    contains(head, 'close')
+    ours.close()
+    drive.finish()
+    expect((drive.result, drive.status), (-95, 503))
+    contains(drive.error, 'not a socket of a kind')
+
+
 @case('ten thousand requests on one connection leak nothing')
 def many_requests():
     ours, drive = whole(b'', ['requests_max=20000'])
