@@ -172,6 +172,36 @@ def two_doors():
     expect(drive.finish().result, DONE)
 
 
+@case('RFC 7616 3.4: another tunnel, another answer to the proxy')
+def http_tunnel_again():
+    drive, connection, listener = through('http://p:pp@127.0.0.1:{}',
+                                          'user=s:ss')
+    for nonce in ('n1', 'n2'):
+        lacks(read_head(connection)[0], 'Proxy-Authorization')
+        connection.sendall(plain('407 x', b'', 'Proxy-Authenticate: Digest '
+                                 f'realm="r", nonce="{nonce}", qop="auth"'))
+        contains(read_head(connection)[0], f'nonce="{nonce}"')
+        connection.sendall(ESTABLISHED)
+        if nonce == 'n1':
+            lacks(read_head(connection)[0], 'Authorization')
+            connection.sendall(plain('401 x', b'', 'Connection: close',
+                                     'WWW-Authenticate: Basic realm="x"'))
+            connection.close()
+            connection = accept(listener)
+    upgrade(drive, connection)
+
+
+@case('the server behind the proxy says nothing: the 200 was not its own')
+def http_silence():
+    drive, connection, _ = through()
+    read_head(connection)
+    connection.sendall(ESTABLISHED)
+    read_head(connection)
+    connection.close()
+    drive.finish()
+    expect((drive.result, drive.status), (EEOF, 0))
+
+
 @case('401 behind the proxy on connections that end: not for ever')
 def two_doors_closing():
     drive, connection, listener = through('http://127.0.0.1:{}', 'user=s:ss')

@@ -680,6 +680,12 @@ def ask_select():
                            'ask=select:c')
     lacks(head, 'Sec-WebSocket-Protocol')
     expect(drive.decided, [-22])
+    # what was chosen for a request that is refused then is not agreed upon
+    ours, drive = whole(request('Sec-WebSocket-Protocol: a'),
+                        ['ask=refuse', 'subprotocol=a'])
+    contains(read_answer(ours)[0], ' 403 ')
+    ours.close()
+    expect(drive.finish().subprotocol, None)
 
 
 @case('contract: who cannot attach does not promise it')

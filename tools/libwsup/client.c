@@ -154,11 +154,20 @@ static int connected(struct wsup_hs *hs)
 	return STEP_MORE;
 }
 
-/* Through the proxy: from here on the server is at the other end. */
+/*
+ * Through the proxy: from here on the server is at the other end. Another
+ * tunnel, if there has to be one, is another request: a Digest answer to the
+ * proxy is used up.
+ */
 static int tunnelled(struct wsup_hs *hs)
 {
-	hs->client.tunnel = false;
-	hs->client.state = CLIENT_REQUEST;
+	struct client *client = &hs->client;
+
+	hs->status = 0;
+	buf_reset(&client->proxy_auth);
+	client->proxy_tries = 0;
+	client->tunnel = false;
+	client->state = CLIENT_REQUEST;
 	return STEP_MORE;
 }
 

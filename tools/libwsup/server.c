@@ -462,6 +462,7 @@ static int read_request(struct wsup_hs *hs)
 static void restart(struct wsup_hs *hs)
 {
 	head_restart(&hs->head);
+	hs_set_subprotocol(hs, NULL, 0);
 	buf_reset(&hs->server.headers);
 	hs->server.state = SERVER_READ;
 	hs_set_timeout(hs, hs->config->number[WSUP_TIMEOUT]);
