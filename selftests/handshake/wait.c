@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Event loops that wait for one handshake. */
 #include <errno.h>
+#ifdef HAVE_URING
 #include <liburing.h>
+#endif
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -33,6 +35,8 @@ static int wait_epoll(int fd, short events, int timeout)
 	close(epoll);
 	return ret;
 }
+
+#ifdef HAVE_URING
 
 static int poll_once(struct io_uring *ring, int fd, short events, int timeout)
 {
@@ -67,11 +71,16 @@ static int wait_uring(int fd, short events, int timeout)
 	return -1;
 }
 
+#endif
+
 static const struct {
 	const char *name;
 	waiter wait;
 } waiters[] = {
-	{ "poll", wait_poll }, { "epoll", wait_epoll }, { "uring", wait_uring },
+	{ "poll", wait_poll }, { "epoll", wait_epoll },
+#ifdef HAVE_URING
+	{ "uring", wait_uring },
+#endif
 };
 
 /**
