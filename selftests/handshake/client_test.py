@@ -7,8 +7,8 @@ import struct
 
 from peer import (DONE, EACCEPT, EEOF, EEXTENSION, ELIMIT, EREDIRECT,
                   ERESOLVE, ESTATUS, ESUBPROTOCOL, ESYNTAX, EUPGRADE, EURL,
-                  LIMIT, Drive, case, contains, expect, lacks, main, read_all,
-                  read_head)
+                  LIMIT, Drive, case, contains, expect, lacks, main, pair,
+                  read_all, read_head)
 
 ETIMEDOUT, ECONNREFUSED, EPROTONOSUPPORT, EINVAL = -110, -111, -93, -22
 GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -273,17 +273,24 @@ def no_proxy_here():
     lacks(drive.request, 'Authorization')
 
 
+def crowded(*options):
+    """A client with a request larger than its connection has room for."""
+    ours, theirs = pair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    drive = Drive(*options, *['header=Cookie: ' + 'x' * 100000] * 15,
+                  f'over={theirs.fileno()}', 'connect', 'ws://a/',
+                  fds=[theirs.fileno()])
+    theirs.close()
+    return drive, ours
+
+
 @case('RFC 9112 9.5: an answer before the request was read')
 def early_answer():
-    listener, port = listen()
-    # more than the connection holds
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    drive = Drive(*['header=Cookie: ' + 'x' * 100000] * 15, 'connect',
-                  f'ws://127.0.0.1:{port}/')
-    with accept(listener) as connection:
-        connection.recv(1000)
-        connection.sendall(plain('431 Too much', b'no'))
-        # with unread bytes this is a reset
+    drive, ours = crowded()
+    ours.recv(1000)
+    ours.sendall(plain('431 Too much', b'no'))
+    # with unread bytes this is a reset
+    ours.close()
     drive.finish()
     expect((drive.result, drive.status, drive.body), (ESTATUS, 431, b'no'))
 

@@ -4,9 +4,9 @@ import signal
 import socket
 import time
 
-from client_test import accept, good, listen, plain
+from client_test import accept, crowded, good, listen, plain
 from peer import (ACCEPT, DONE, EEOF, ESTATUS, Drive, Skip, case, contains,
-                  expect, main, pair, read_head)
+                  expect, main, pair, read_answer, read_head)
 from server_test import request
 
 LOOPS = ('poll', 'epoll', 'uring')
@@ -75,6 +75,30 @@ def uring():
     both_roles('loop=uring')
 
 
+@case('a peer that reads slowly: waits for room, in both roles')
+def full():
+    for way in ('step=0', 'loop=poll', 'loop=epoll'):
+        ours, theirs = pair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        drive = Drive(way, 'ask=file', 'accept', theirs.fileno(),
+                      fds=[theirs.fileno()])
+        theirs.close()
+        ours.sendall(request(Upgrade=None) + request())
+        _, body, rest = read_answer(ours)
+        expect(len(body), 100000)
+        contains(read_head(ours, rest)[0], ' 101 ')
+        ours.close()
+        expect(drive.finish().result, DONE)
+        drive, ours = crowded(way)
+        head, _ = read_head(ours)
+        expect(head.count('Cookie'), 15)
+        ours.sendall(good(head) + BEHIND)
+        ours.close()
+        drive.finish()
+        expect((drive.result, drive.rest), (DONE, BEHIND))
+
+
 @case('WSUP_NONBLOCK: the mode that a new socket has afterwards')
 def mode():
     for nonblock in (0, 1):
@@ -136,10 +160,11 @@ def interrupted():
 
 @case('after the end the result stays what it was')
 def repeated():
-    drive = serve('step=1', 'repeat=1')
-    expect((drive.result, drive.rest), (DONE, BEHIND))
+    for drive in (serve('step=1', 'repeat=1'), connect('step=1', 'repeat=1')):
+        expect((drive.result, drive.rest), (DONE, BEHIND))
+        expect(drive.unable, None)
     drive = connect('step=1', 'repeat=1', answer=lambda r: plain('404 x'))
-    expect(drive.result, ESTATUS)
+    expect((drive.result, drive.unable), (ESTATUS, None))
 
 
 @case('given up: wsup_free() at each wait, with nothing left behind')

@@ -303,14 +303,18 @@ def socks_refused():
         connection.sendall(answer)
         connection.close()
         expect(drive.finish().result, result, answer)
+    sentences = set()
     for code in (1, 2, 3, 4, 5, 6, 7, 8, 9, 255):
         drive, connection, _ = through('socks5://127.0.0.1:{}')
         exactly(connection, 3)
         connection.sendall(b'\x05\0')
         exactly(connection, len(NAMED))
-        connection.sendall(b'\x05' + bytes([code]) + bytes(8))
+        connection.sendall(GRANTED[:1] + bytes([code]) + GRANTED[2:])
         expect(drive.finish().result, EPROXY)
         contains(drive.error, '127.0.0.1:')
+        sentences.add(drive.error.split(': ')[1])
+    # 9 and 255 mean nothing that is known
+    expect(len(sentences), 9)
     for reply in (b'\x04\0\0\x01', b'\x05\0\0\x02'):
         drive, connection, _ = through('socks5://127.0.0.1:{}')
         exactly(connection, 3)

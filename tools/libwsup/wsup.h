@@ -339,8 +339,8 @@ int wsup_field(const struct wsup_hs *hs, size_t i, const char **name,
 
 /**
  * wsup_body() - what a server sent instead of upgrading
- * @hs: client's handshake that ended with -WSUP_ESTATUS, -WSUP_EAUTH or
- *	-WSUP_EREDIRECT
+ * @hs: client's handshake that ended with -WSUP_ESTATUS, -WSUP_EAUTH,
+ *	-WSUP_EREDIRECT or -WSUP_EPROXY
  * @len: receives the number of bytes, at most WSUP_BODY_MAX
  *
  * Return: the bytes, not NUL-terminated; NULL if there are none.
@@ -368,7 +368,8 @@ const char *wsup_user(const struct wsup_hs *hs);
  * @hs: handshake
  *
  * Return: a sentence without a full stop, with details such as the status;
- * "" as long as nothing failed.
+ * "" as long as nothing failed. A request that a server answered without an
+ * upgrade counts as a failure until the next one succeeds.
  */
 const char *wsup_error(const struct wsup_hs *hs);
 
