@@ -472,7 +472,7 @@ def bad_urls():
     for url in ('wss://a/', 'http://a/', 'https://a/', 'socks5://a/'):
         expect(Drive('connect', url).finish().result, EPROTONOSUPPORT, url)
     expect(Drive('connect', 'WSS://a/').finish().error,
-           'WSS://a/: wss:// is not supported yet')
+           'WSS://a/: wss:// is not supported yet, only ws:// is')
 
 
 @case('RFC 3986: URLs of all forms')

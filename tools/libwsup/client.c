@@ -648,7 +648,8 @@ static int parse_url(struct wsup_hs *hs, const char *url)
 	return hs_fail(hs, -EPROTONOSUPPORT,
 		       strcmp(to->scheme, "wss") ?
 		       "%s: only ws:// is supported" :
-		       "%s: wss:// is not supported yet", url);
+		       "%s: wss:// is not supported yet, only ws:// is",
+		       url);
 }
 
 int wsup_connect_new(struct wsup_hs **hs, const char *url, int fd,
