@@ -32,6 +32,9 @@ __poll_t ws_poll(struct file *file, struct socket *sock, poll_table *wait)
 		mask |= EPOLLRDHUP;
 	if (flags & WS_F_FAILED && !ws_rx_level(ctx))
 		mask |= EPOLLERR;
+	/* The reset is only a moment away, and nothing will be different then. */
+	if (flags & WS_F_ABORT)
+		mask |= EPOLLHUP;
 	/* A send fails at once: no reason to wait for room. */
 	if (flags & (WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_TX_SHUT |
 		     WS_F_FAILED))
