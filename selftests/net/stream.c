@@ -140,6 +140,14 @@ TEST_F(stream, messages_apart)
 	ASSERT_EQ(0, peer_write(&self->p, buf, n));
 	EXPECT_EQ(0, peer_gets(self->fd, "first"));
 	EXPECT_EQ(0, peer_gets(self->fd, "second"));
+
+	/* and where they are no short ones */
+	n = peer_build(&self->p, buf, TEXT, "fi", 2);
+	n += peer_build(&self->p, buf + n, FIN | CONT, "rst", 3);
+	n += peer_build(&self->p, buf + n, FIN | TEXT, "second", 6);
+	ASSERT_EQ(0, peer_write(&self->p, buf, n));
+	EXPECT_EQ(0, peer_gets(self->fd, "first"));
+	EXPECT_EQ(0, peer_gets(self->fd, "second"));
 }
 
 TEST_F(stream, eor_with_the_last_byte)

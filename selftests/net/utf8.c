@@ -164,9 +164,17 @@ TEST_F(utf8, binary_is_not_checked)
 
 TEST_F(utf8, off)
 {
+	char buf[64];
+	size_t n;
+
 	ASSERT_EQ(0, peer_set(self->fd, WS_UTF8, 0));
 	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "\xff\xfe\x80"));
 	EXPECT_EQ(0, peer_gets(self->fd, "\xff\xfe\x80"));
+	/* nor is what is no short message */
+	n = peer_build(&self->p, buf, TEXT, "\xff", 1);
+	n += peer_build(&self->p, buf + n, FIN | CONT, "\xfe", 1);
+	ASSERT_EQ(0, peer_write(&self->p, buf, n));
+	EXPECT_EQ(0, peer_gets(self->fd, "\xff\xfe"));
 }
 
 TEST_F(utf8, extension_bit_stops_the_check)
