@@ -436,6 +436,23 @@ def no_server():
         contains(drive.error, 'no.such.name.invalid:80: ')
 
 
+@case('time: an address that does not answer, one that cannot be')
+def no_answer():
+    # whose queue is full answers nobody
+    listener = socket.create_server(('127.0.0.1', 0), backlog=0)
+    others = []
+    for _ in range(4):
+        others.append(socket.socket())
+        others[-1].setblocking(False)
+        others[-1].connect_ex(listener.getsockname())
+    for step in ('step=0', 'step=1'):
+        drive = Drive('timeout=200', step, 'connect',
+                      f'ws://127.0.0.1:{listener.getsockname()[1]}/').finish()
+        expect(drive.result, ETIMEDOUT)
+    drive = Drive('connect', 'ws://255.255.255.255/').finish()
+    expect(drive.result in (-13, -101), True, 'EACCES or ENETUNREACH')
+
+
 @case('a name with addresses of both kinds; the second one answers')
 def next_address():
     listener, port = listen('127.0.0.1')

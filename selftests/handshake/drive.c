@@ -7,11 +7,13 @@
  *	drive [NAME=VALUE]... accept FD
  *	drive [NAME=VALUE]... connect URL
  *	drive [NAME=VALUE]... over=FD connect URL
+ *	drive explain ERROR
  *
  * With step=1 the handshake is driven by wsup_step(), and "again" is printed
  * each time that it waits: a script knows then that all it sent was seen.
- * loop=NAME is the same with another event loop. fail=N lets the Nth call fail
- * that could for want of something, and SIGUSR1 lets a minute pass.
+ * loop=NAME is the same with another event loop. call=1 is the one call that
+ * does it all, call=2 that without looking at the handshake. fail=N lets the Nth
+ * call fail that could for want of something, and SIGUSR1 lets a minute pass.
  *
  * In the end no descriptor may be open that was not before.
  */
@@ -39,13 +41,14 @@ static long fail;
 
 /* Wait first; tell of signals; leave at so many waits; step behind the end */
 static long eager, signals, give_up, repeat;
+static long call;
 
 static const struct {
 	const char *name;
 	long *value;
 } ways[] = {
 	{ "eager", &eager }, { "signals", &signals }, { "give_up", &give_up },
-	{ "repeat", &repeat }, { "fail", &fail },
+	{ "repeat", &repeat }, { "fail", &fail }, { "call", &call },
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -136,6 +139,13 @@ static void decide(struct wsup_hs *hs)
 	       wsup_target(hs));
 	if (!strncmp(ask, "status:", 7)) {
 		err = wsup_respond(hs, atoi(ask + 7), page, sizeof(page) - 1);
+	} else if (!strcmp(ask, "nofile")) {
+		err = wsup_respond_file(hs, 199, dup(0), 5);
+		file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+		if (!wsup_upgradable(hs))
+			wsup_respond_file(hs, 200, file, 1000000);
+		else
+			close(file);
 	} else if (!strncmp(ask, "header:", 7)) {
 		err = wsup_add_header(hs, ask + 7);
 	} else if (!strcmp(ask, "redirect")) {
@@ -152,7 +162,7 @@ static void decide(struct wsup_hs *hs)
 	} else if (!strcmp(ask, "refuse")) {
 		err = wsup_respond(hs, 403, "no", 2);
 	} else if (!strncmp(ask, "select:", 7)) {
-		err = wsup_select(hs, ask + 7);
+		err = wsup_select(hs, ask[7] ? ask + 7 : NULL);
 		if (!err)
 			err = wsup_add_header(hs, "X-Added: yes");
 	}
@@ -288,6 +298,31 @@ static void begin(int argc, char **argv)
 		inject_begin(fail);
 }
 
+/* The calls that do all of it; what they leave is then as after run(). */
+static int call_once(const char *verb, const char *arg,
+		     const struct wsup_config *config, struct wsup_hs **hs)
+{
+	struct wsup_hs **to = call == 1 ? hs : NULL;
+	int ret;
+
+	*hs = NULL;
+	if (!strcmp(verb, "accept")) {
+		ret = wsup_accept(atoi(arg), config, to);
+		return ret ? ret : WSUP_DONE;
+	}
+	ret = wsup_connect(arg, config, to);
+	if (ret < 0)
+		return ret;
+	over = ret;
+	return WSUP_DONE;
+}
+
+static void explain(int error)
+{
+	print_string("error", wsup_strerror(error));
+	print_string("reason", wsup_attach_strerror(error));
+}
+
 static void shake_hands(const char *verb, const char *arg,
 			const struct wsup_config *config)
 {
@@ -295,9 +330,12 @@ static void shake_hands(const char *verb, const char *arg,
 	struct wsup_hs *hs;
 	int ret;
 
-	ret = fd < 0 ? wsup_connect_new(&hs, arg, over, config)
-		     : wsup_accept_new(&hs, fd, config);
-	if (!ret) {
+	if (call)
+		ret = call_once(verb, arg, config, &hs);
+	else
+		ret = fd < 0 ? wsup_connect_new(&hs, arg, over, config)
+			     : wsup_accept_new(&hs, fd, config);
+	if (!call && !ret) {
 		over = -1;
 		ret = run(hs);
 	}
@@ -307,7 +345,8 @@ static void shake_hands(const char *verb, const char *arg,
 	fflush(stdout);
 	if (ret == WSUP_DONE) {
 		if (fd < 0)
-			fd = wsup_take_fd(hs);
+			fd = call ? over : wsup_take_fd(hs);
+		over = -1;
 		printf("nonblock %d\n", !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
 		print_rest(fd);
 	}
@@ -323,6 +362,10 @@ int main(int argc, char **argv)
 	struct wsup_config *config;
 	int i, fds = count_fds();
 
+	if (argc == 3 && !strcmp(argv[1], "explain")) {
+		explain(atoi(argv[2]));
+		return 0;
+	}
 	begin(argc, argv);
 	config = wsup_config_new();
 	if (config)

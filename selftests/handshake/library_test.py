@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 
-from peer import case, contains, expect, main, pair, read_answer
+from peer import Drive, case, contains, expect, main, pair, read_answer
 
 ROOT, TOP = os.environ.get('ROOT'), os.environ.get('TOP')
 
@@ -166,6 +166,21 @@ def harmless():
     for reason, pattern in FORBIDDEN.items():
         bad = {name for name in names if re.fullmatch(pattern, name)}
         expect(bad, set(), f'what {reason}')
+
+
+@case('each error has a sentence of its own')
+def sentences():
+    count = len(re.findall(r'^\tWSUP_E\w+', header(), re.M))
+    found = {Drive('explain', error).finish().error
+             for error in [0, *range(-10000 - count, -10000), -12]}
+    expect(len(found), count + 2)
+    for sentence in found:
+        expect(len(sentence) > 7 and sentence[-1] not in '.\n', True, sentence)
+    for unknown in (-10000 - count - 1, -10000, -99999, -2 ** 31):
+        expect(Drive('explain', unknown).finish().error, 'unknown error')
+    hints = {Drive('explain', error).finish().reason
+             for error in (-2, -1, -107, -17, -16, -95, -22)}
+    expect(len(hints), 7)
 
 
 @case('wsup.h alone, in C99 and in C++, without a warning')

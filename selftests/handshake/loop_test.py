@@ -5,7 +5,7 @@ import socket
 import time
 
 from client_test import accept, crowded, good, listen, plain
-from peer import (ACCEPT, DONE, EEOF, ESTATUS, Drive, Skip, case, contains,
+from peer import (ACCEPT, DONE, EEOF, ESTATUS, EURL, Drive, Skip, case, contains,
                   expect, main, pair, read_answer, read_head)
 from server_test import request
 
@@ -58,6 +58,25 @@ def both_roles(*options):
 @case('wsup_run(): blocking and nonblocking descriptors')
 def run():
     both_roles('step=0')
+
+
+@case('wsup_accept() and wsup_connect(): all of it in one call')
+def call():
+    for way in ('call=1', 'call=2'):
+        for blocking in (True, False):
+            drive = serve('step=0', way, blocking=blocking)
+            expect((drive.result, drive.rest), (DONE, BEHIND))
+            expect(drive.status, 101 if way == 'call=1' else None)
+        drive = connect('step=0', way)
+        expect((drive.result, drive.rest), (DONE, BEHIND))
+        drive = connect('step=0', way, answer=lambda r: plain('404 x'))
+        expect(drive.result, ESTATUS)
+        expect(drive.status, 404 if way == 'call=1' else None)
+        drive = Drive(way, 'connect', 'no url').finish()
+        expect(drive.result, EURL)
+    # an application that is not there is not asked
+    drive = serve('step=0', 'call=1', 'ask=refuse')
+    expect((drive.result, drive.requests), (DONE, []))
 
 
 @case('wsup_step() with poll')

@@ -490,6 +490,28 @@ def slowloris():
     expect(drive.finish().result, ETIMEDOUT)
 
 
+@case('time: who is refused and goes on is left')
+def linger():
+    ours, drive = whole(b'junk\r\n\r\n', ['timeout=200'])
+    contains(read_answer(ours)[0], ' 400 ')
+    expect(read_all(ours), b'', 'the end of the answer')
+    ours.sendall(b'more')
+    expect(drive.finish().result, ESYNTAX)
+
+
+@case('numbers: what is out of range is not taken')
+def numbers():
+    for name, low, high in (('timeout', 1, 3600000), ('head_max', 256, 1 << 20),
+                            ('fields_max', 8, 10000), ('body_max', 0, 1 << 20),
+                            ('requests_max', 1, 1000000), ('attach', 0, 1),
+                            ('redirects_max', 0, 20), ('nonblock', 0, 1),
+                            ('proxy_env', 0, 1), ('auth', 1, 3)):
+        for value, want in ((low - 1, -22), (low, None), (high, None),
+                            (high + 1, -22)):
+            drive = Drive(f'{name}={value}', 'connect', 'wss://a/').finish()
+            expect(drive.option, want, f'{name}={value}')
+
+
 @case('time: who says nothing is left')
 def silent():
     ours, drive = whole(b'', ['timeout=100'])
@@ -637,6 +659,16 @@ def ask_file():
     expect(drive.finish().decided, [0, 0, 0])
 
 
+@case('WSUP_ASK: a file that ends too early, and one that nobody takes')
+def ask_bad_file():
+    ours, drive = whole(request(Upgrade=None), ['ask=nofile'])
+    head, rest = read_head(ours)
+    contains(head, 'Content-Length: 1000000\r\n')
+    expect(len(rest + read_all(ours)) < 1000000, True, 'cut short')
+    drive.finish()
+    expect((drive.result, drive.decided), (-5, [-22]))
+
+
 @case('WSUP_ASK: the application refuses')
 def ask_refuse():
     _, body = refused(request(), 403, 'ask=refuse')
@@ -680,6 +712,9 @@ def ask_select():
                            'ask=select:c')
     lacks(head, 'Sec-WebSocket-Protocol')
     expect(drive.decided, [-22])
+    head, drive = accepted(request('Sec-WebSocket-Protocol: a, b'),
+                           'ask=select:', 'subprotocol=b')
+    lacks(head, 'Sec-WebSocket-Protocol')
     # what was chosen for a request that is refused then is not agreed upon
     ours, drive = whole(request('Sec-WebSocket-Protocol: a'),
                         ['ask=refuse', 'subprotocol=a'])

@@ -67,18 +67,18 @@ int wsup_attach(int fd, int role, const void *early, size_t len)
 
 const char *wsup_attach_strerror(int error)
 {
-	switch (-error) {
-	case ENOENT:
+	switch (error) {
+	case -ENOENT:
 		return NO_MODULE;
-	case EPERM:
+	case -EPERM:
 		return "not permitted here: see the sysctl net.ws.enabled";
-	case ENOTCONN:
+	case -ENOTCONN:
 		return "not a connected socket";
-	case EEXIST:
+	case -EEXIST:
 		return "the socket has another upper-layer protocol already";
-	case EBUSY:
+	case -EBUSY:
 		return "something else in the kernel uses this socket";
-	case EOPNOTSUPP:
+	case -EOPNOTSUPP:
 		return "not a socket of a kind that can carry WebSocket frames";
 	}
 	return wsup_strerror(error);

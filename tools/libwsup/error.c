@@ -41,9 +41,9 @@ const char *wsup_strerror(int error)
 
 	if (error >= 0)
 		return "no error";
-	if (-error < WSUP_ESYNTAX)
+	if (error > -WSUP_ESYNTAX)
 		s = strerrordesc_np(-error);
-	else if (-error - WSUP_ESYNTAX < (int)ARRAY_SIZE(sentences))
+	else if (error > -WSUP_ESYNTAX - (int)ARRAY_SIZE(sentences))
 		s = sentences[-error - WSUP_ESYNTAX];
 	return s ? s : "unknown error";
 }

@@ -289,20 +289,6 @@ int head_feed_body(struct head *head, const char *data, size_t len,
 }
 
 /**
- * head_finish_body() - the connection ended within a body
- * @head: complete
- *
- * Return: IO_COMPLETE if that is how this body ends, -WSUP_EEOF if it is cut
- * short.
- */
-int head_finish_body(struct head *head)
-{
-	llhttp_errno_t err = llhttp_finish(&head->parser);
-
-	return err == HPE_OK || err == HPE_PAUSED ? IO_COMPLETE : -WSUP_EEOF;
-}
-
-/**
  * head_string() - a string of a head
  * @head: head
  * @offset: from a struct field, or the head itself

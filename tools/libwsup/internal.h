@@ -96,7 +96,6 @@ void head_free(struct head *head);
 int head_feed(struct head *head, const char *data, size_t len, size_t *used);
 int head_feed_body(struct head *head, const char *data, size_t len,
 		   size_t *used);
-int head_finish_body(struct head *head);
 const char *head_string(const struct head *head, uint32_t offset);
 const char *head_find(const struct head *head, const char *name, size_t nth);
 size_t head_count(const struct head *head, const char *name);
