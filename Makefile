@@ -80,7 +80,7 @@ KERNELS	:= 6.12 7.2
 # Scripts of their own, which boot what they need
 RUNS	:= demo conformance interop mutants bench coverage
 
-.PHONY: all help check check-debug deb check-packages shell lint $(SUITES) $(RUNS)
+.PHONY: all help check check-debug deb check-packages shell lint peers $(SUITES) $(RUNS)
 all:
 	@for kernel in $(KERNELS); do \
 		$(VM)/build -k $$kernel guest || exit; \
@@ -96,6 +96,7 @@ help:
 #help make shell        a shell in a guest, module loaded
 #help make unit         tests of the pure files alone
 #help make handshake    tests of libwsup alone, by scripted peers
+#help make peers        libwsup and other people's proxies, servers and clients
 #help make fuzz         a minute of fuzzing each of the two (FUZZ_SECONDS=60)
 #help make conformance  RFC 6455 case by case, as server and as client
 #help make interop      other people's programs, both ways
@@ -108,7 +109,7 @@ help:
 #help make install      module, header and tools, on this machine (as root)
 #help make clean        remove build/; the cache of the test machine stays
 check:
-	@selftests/check $(SUITES) $(KERNELS)
+	@selftests/check $(SUITES) peers $(KERNELS)
 
 check-debug:
 	@selftests/check debug
@@ -121,6 +122,10 @@ check-packages:
 
 $(RUNS):
 	@IN="$(VM)/in base --" selftests/$@/run
+
+peers:
+	@$(VM)/in peers -- $(MAKE) -s -C selftests/handshake check TESTS=real \
+		OBJ=/src/build/peers
 
 shell:
 	@$(VM)/run -i
