@@ -71,9 +71,16 @@ class Browser:
     def open(self, fragment):
         """Open the page, which connects to the URL in its fragment."""
         port = self.server.server_port
+        self.visit(f"http://127.0.0.1:{port}/page.html#{fragment}")
+
+    def visit(self, url):
+        """Open any page."""
         self.call("Page.enable")
-        self.call("Page.navigate",
-                  url=f"http://127.0.0.1:{port}/page.html#{fragment}")
+        self.call("Page.navigate", url=url)
+
+    def text(self, name):
+        """What the element of this name says."""
+        return self.run(f"document.getElementById('{name}')?.textContent")
 
     def run(self, script):
         """Run a script in the page; a promise is waited for."""

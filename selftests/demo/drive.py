@@ -107,6 +107,56 @@ def run_chromium(guest, port, out):
            f"{kernel}, {pings} pings answered {pongs} times")
 
 
+def wait_for(what, check):
+    """Until the page says so."""
+    end = time.monotonic() + TIMEOUT
+    while not check():
+        if time.monotonic() > end:
+            raise Failure(f"the page: no {what}")
+        time.sleep(0.2)
+
+
+def watch(browser, url):
+    """Let the page run with small and long messages, then pause it."""
+    def count():
+        return int(browser.text("count") or 0)
+
+    browser.visit(url)
+    wait_for("messages", lambda: count() >= 50)
+    browser.run("size.value = 17; size.oninput()")
+    long = count() + 5
+    wait_for("long messages", lambda: count() >= long)
+    browser.run("size.value = 6; size.oninput()")
+    short = count() + 30
+    wait_for("short messages", lambda: count() >= short)
+    browser.run("pause.click()")
+    wait_for("pause", lambda: browser.text("state") == "paused")
+
+
+def run_page(guest, port, out):
+    """The page of wsup serve --static, from the port of the echo."""
+    before = guest.ask("stat")
+    browser = chromium.Browser()
+    try:
+        watch(browser, f"http://127.0.0.1:{port}/")
+        browser.screenshot(f"{out}/page.png")
+        sent = {"messages": int(browser.text("count")), "pings": 0,
+                "bytes": int(browser.text("total"))}
+        if browser.text("wrong") != "0":
+            raise Failure(f"the page: {browser.text('wrong')} wrong echoes")
+        points = browser.run("line.getAttribute('points').split(' ').length")
+        if points != min(sent["messages"], 200):
+            raise Failure(f"the page: {points} points in the plot")
+        browser.run("socket.close(1000)")
+        wait_for("Close", lambda: browser.text("state") == "closed 1000")
+    finally:
+        browser.close()
+    after = guest.until("the end", lambda now: not now["WsCurrServer"])
+    report("wsup serve page", f"{sent['messages']} messages, 64 B and 128 KiB",
+           "the same, by the DOM; plotted",
+           check_counts("the page", sent, before, after))
+
+
 def run_client(guest):
     """wsup connect in the guest, python3-websockets as its server."""
     found = guest.ask("client")
@@ -152,6 +202,7 @@ def main():
              ["python3", f"{HERE}/python_client.py", url])
     run_peer(guest, "libcurl", [f"{out}/curl_ws", url])
     run_chromium(guest, pinging, out)
+    run_page(guest, echo, out)
     run_client(guest)
     run_strace(guest)
     guest.stop()

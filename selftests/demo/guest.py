@@ -99,7 +99,8 @@ def under_strace():
 def main():
     """Serve until told to stop."""
     servers = [
-        start("wsup", "serve", "--echo", "-v", "0.0.0.0:8080"),
+        start("wsup", "serve", "--echo", "-v", "--static",
+              "tools/examples/www", "0.0.0.0:8080"),
         start("wsup", "serve", "--echo", "-v", "--origin", "*",
               "--ping-interval", "300", "0.0.0.0:8081"),
     ]
