@@ -47,12 +47,16 @@ LINUX	:= /usr/src/linux
 KSELFTEST := $(LINUX)/tools/testing/selftests
 INSTALL	:= $(CURDIR)/build/kselftest
 
-.PHONY: guest kselftest conformance lint fuzz-handshake $(SUITES)
+.PHONY: guest kselftest conformance handshake-plain lint fuzz-handshake \
+	$(SUITES)
 # What selftests/vm/run puts into a guest
-guest: modules tools kselftest conformance
+guest: modules tools kselftest conformance handshake-plain
 
 conformance:
 	+$(MAKE) -C selftests/conformance
+
+handshake-plain:
+	+$(MAKE) -C selftests/handshake plain
 
 kselftest:
 	+$(MAKE) -C selftests/net -I $(KSELFTEST) OUTPUT=$(CURDIR)/build/net \

@@ -12,8 +12,8 @@
  * With step=1 the handshake is driven by wsup_step(), and "again" is printed
  * each time that it waits: a script knows then that all it sent was seen.
  * loop=NAME is the same with another event loop. call=1 is the one call that
- * does it all, call=2 that without looking at the handshake. fail=N lets the Nth
- * call fail that could for want of something, and SIGUSR1 lets a minute pass.
+ * does it all, call=2 that without looking at the handshake. fail=N lets the
+ * Nth call fail that could for want of something. SIGUSR1 lets a minute pass.
  *
  * In the end no descriptor may be open that was not before.
  */
