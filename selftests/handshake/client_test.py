@@ -383,7 +383,7 @@ def slow():
     for data in (b'', b'HTTP/1.1 101 x\r\n'):
         for step in ('step=0', 'step=1'):
             listener, port = listen()
-            drive = Drive('timeout=200', step, 'connect',
+            drive = Drive('timeout=500', step, 'connect',
                           f'ws://127.0.0.1:{port}/')
             connection = accept(listener)
             read_head(connection)
@@ -394,7 +394,7 @@ def slow():
 @case('time: a body that never ends tells the status all the same')
 def slow_body():
     listener, port = listen()
-    drive = Drive('timeout=300', 'connect', f'ws://127.0.0.1:{port}/')
+    drive = Drive('timeout=1500', 'connect', f'ws://127.0.0.1:{port}/')
     connection = accept(listener)
     read_head(connection)
     connection.sendall(b'HTTP/1.1 500 x\r\nContent-Length: 9\r\n\r\nabc')
@@ -434,6 +434,18 @@ def no_server():
         drive = Drive(step, 'connect', 'ws://no.such.name.invalid/').finish()
         expect(drive.result, ERESOLVE)
         contains(drive.error, 'no.such.name.invalid:80: ')
+
+
+@case('RFC 6455 4.1, 2: two connections at once are up to the caller')
+def two_at_once():
+    listener, port = listen()
+    drives = [Drive('connect', f'ws://127.0.0.1:{port}/') for _ in range(2)]
+    connections = [accept(listener) for _ in drives]
+    heads = [read_head(connection)[0] for connection in connections]
+    for connection, head in zip(connections, heads):
+        connection.sendall(good(head))
+        connection.close()
+    expect([drive.finish().result for drive in drives], [DONE, DONE])
 
 
 @case('time: an address that does not answer, one that cannot be')
