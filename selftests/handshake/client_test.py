@@ -504,6 +504,19 @@ def bad_urls():
            'WSS://a/: wss:// is not supported yet, only ws:// is')
 
 
+@case('RFC 3986 7.5: no sentence tells a password')
+def no_password_told():
+    for url in ('ws://me:pw1@a b/', 'wss://me:pw1@a/', 'me:pw1@a',
+                'ws://me:p@w1@a b/', 'ws://me:pw1/@a:b/', 'http://me:pw1@a/'):
+        drive = Drive('connect', url).finish()
+        contains((EURL, EPROTONOSUPPORT), drive.result)
+        lacks(drive.error, 'w1')
+        contains(drive.error, 'a')
+    for proxy in ('https://me:pw1@a/', 'foo://me:pw1@a/', 'me:pw1@a b'):
+        drive = Drive('proxy=' + proxy, 'connect', 'ws://h/').finish()
+        lacks(drive.error, 'w1')
+
+
 @case('RFC 3986: URLs of all forms')
 def good_urls():
     for form, line in (('ws://127.0.0.1:{}', 'GET / '),

@@ -638,18 +638,20 @@ static void client_release(struct wsup_hs *hs)
 static int parse_url(struct wsup_hs *hs, const char *url)
 {
 	struct url *to = &hs->client.url;
-	int err = url_parse(to, url);
+	int err = url_parse(to, url), scheme;
+	const char *rest = url_public(url, &scheme);
 
 	if (err)
-		return hs_fail(hs, err, "%s: %s", url, wsup_strerror(err));
+		return hs_fail(hs, err, "%.*s%s: %s", scheme, url, rest,
+			       wsup_strerror(err));
 	if (!strcmp(to->scheme, "ws"))
 		return 0;
 	/* TLS has its place between connected() and request() */
 	return hs_fail(hs, -EPROTONOSUPPORT,
 		       strcmp(to->scheme, "wss") ?
-		       "%s: only ws:// is supported" :
-		       "%s: wss:// is not supported yet, only ws:// is",
-		       url);
+		       "%.*s%s: only ws:// is supported" :
+		       "%.*s%s: wss:// is not supported yet, only ws:// is",
+		       scheme, url, rest);
 }
 
 int wsup_connect_new(struct wsup_hs **hs, const char *url, int fd,

@@ -143,6 +143,7 @@ struct url {
 
 int url_parse(struct url *url, const char *text);
 void url_free(struct url *url);
+const char *url_public(const char *text, int *scheme);
 int url_same(const char *origin, const char *host);
 int origin_same(const char *a, const char *b);
 bool origin_valid(const char *origin);

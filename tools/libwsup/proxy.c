@@ -102,23 +102,27 @@ int proxy_choose(struct wsup_hs *hs)
 	static const char * const known[] = { "http", "socks5", "socks5h" };
 	struct url *proxy = &hs->client.proxy;
 	const char *text = proxy_for(hs);
+	const char *rest;
+	int err, scheme;
 	size_t i;
-	int err;
 
 	url_free(proxy);
 	if (!text)
 		return 0;
+	rest = url_public(text, &scheme);
 	err = parse(proxy, text);
 	if (err)
-		return hs_fail(hs, err, "not the URL of a proxy: %s", text);
+		return hs_fail(hs, err, "not the URL of a proxy: %.*s%s",
+			       scheme, text, rest);
 	for (i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(proxy->scheme, known[i]))
 			return 0;
 	/* https:// has its place between connecting and proxy_request() */
 	return hs_fail(hs, -EPROTONOSUPPORT,
 		       strcmp(proxy->scheme, "https") ?
-		       "%s: only http:// and socks5:// proxies are supported" :
-		       "%s: https:// proxies are not supported yet", text);
+		       "%.*s%s: a proxy has to be http:// or socks5://" :
+		       "%.*s%s: https:// proxies are not supported yet",
+		       scheme, text, rest);
 }
 
 /**

@@ -178,6 +178,25 @@ int url_parse(struct url *url, const char *text)
 }
 
 /**
+ * url_public() - where a URL goes on behind its credentials
+ * @text: the URL, well-formed or not
+ * @scheme: receives how long the scheme is that stands before them
+ *
+ * For sentences: others may read those.
+ *
+ * Return: a part of @text.
+ */
+const char *url_public(const char *text, int *scheme)
+{
+	const char *sep = strstr(text, "://");
+	const char *rest = sep ? sep + 3 : text;
+	const char *at = strrchr(rest, '@');
+
+	*scheme = (int)(rest - text);
+	return at ? at + 1 : rest;
+}
+
+/**
  * url_free() - free the parts of a URL
  * @url: zeroed afterwards
  */
