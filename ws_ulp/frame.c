@@ -56,7 +56,7 @@ static bool len_is_minimal(u64 len, u8 code)
 bool ws_hdr_parse(struct ws_hdr *h, const u8 *p, size_t n)
 {
 	unsigned int ext;
-	u8 code;
+	u8 b1, code;
 
 	memset(h, 0, sizeof(*h));
 	h->size = WS_HDR_MIN;
@@ -67,9 +67,10 @@ bool ws_hdr_parse(struct ws_hdr *h, const u8 *p, size_t n)
 		return false;
 	}
 
-	code = p[1] & WS_B1_LEN;
+	b1 = READ_BYTE(p + 1);
+	code = b1 & WS_B1_LEN;
 	ext = ext_len_size(code);
-	h->masked = p[1] & WS_B1_MASK;
+	h->masked = b1 & WS_B1_MASK;
 	h->size += ext + (h->masked ? WS_KEY_SIZE : 0);
 	h->have = n < h->size ? n : h->size;
 	if (n < WS_HDR_MIN + ext)

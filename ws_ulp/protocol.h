@@ -82,12 +82,14 @@ static inline u32 ws_short_max(const struct ws_rules *r)
  */
 static inline u32 ws_short_message(const u8 *p, size_t n, bool masked, u32 max)
 {
-	u32 len;
+	u32 b0, len;
 
-	if (n < WS_HDR_MIN || (p[0] != (WS_B0_FIN | 1) &&
-			       p[0] != (WS_B0_FIN | 2)))
+	if (n < WS_HDR_MIN)
 		return 0;
-	len = p[1] ^ (masked ? WS_B1_MASK : 0);
+	b0 = READ_BYTE(p);
+	if (b0 != (WS_B0_FIN | 1) && b0 != (WS_B0_FIN | 2))
+		return 0;
+	len = READ_BYTE(p + 1) ^ (masked ? WS_B1_MASK : 0);
 	if (len > max || n - WS_HDR_MIN < (masked ? WS_KEY_SIZE : 0) + len)
 		return 0;
 	return len;

@@ -194,7 +194,7 @@ static int read_wait(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 			return 0;
 		err = why_nothing(ctx, ps->peek || ps->done);
 		/* the peer may wait for the window that was read from */
-		if (err > 0 && !ps->peek)
+		if (err > 0)
 			ws_rx_consume(ctx);
 		if (err > 0)
 			err = wait_readable(ctx, &timeo, ps->len -
@@ -355,7 +355,8 @@ int ws_rx_inq(struct ws_ctx *ctx)
 		ps.done = records_inq(ctx);
 	else
 		ws_rx_pass(ctx, &ps);
-	ctx->rd = saved;
+	if (!ws_is(ctx, WS_F_ABORT))
+		ctx->rd = saved;
 	return ps.done;
 }
 

@@ -341,6 +341,17 @@ static void scan_loop(struct ws_ctx *ctx, u32 end)
 }
 
 /*
+ * Not what the scanner found here: somebody writes to bytes that were sent. A
+ * peer on this machine can, with sendfile() or zero copy, because over loopback
+ * its pages are ours.
+ */
+static int reader_lost(struct ws_ctx *ctx)
+{
+	ws_abort(ctx, ECONNABORTED);
+	return -EILSEQ;
+}
+
+/*
  * What is left is nothing to read: headers of empty fragments, control frames
  * that were handled. Nobody may ever call to pass them, and the window stays
  * closed over them.
@@ -403,8 +414,13 @@ void ws_rx_consume(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 	u32 from = ctx->tcp_seq;
 
-	if (!side_by_side(ctx) && caught_up(ctx))
-		pass_quiet(ctx);
+	if (!side_by_side(ctx)) {
+		if (caught_up(ctx))
+			pass_quiet(ctx);
+	} else if (unlikely(!caught_up(ctx) || ctx->rd.whole)) {
+		reader_lost(ctx);
+		return;
+	}
 	if (unlikely(skb)) {
 		if (before(ctx->rd.seq, ctx->aux->preload_end))
 			return;
@@ -610,13 +626,16 @@ static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps,
 {
 	struct ws_reader *rd = &ctx->rd;
 	u8 buf[WS_HDR_MAX] __uninitialized;
-	u32 n = min_t(u32, WS_HDR_MAX, ctx->scan.seq - rd->seq);
+	u32 there = ctx->scan.seq - rd->seq;
+	u32 n = min_t(u32, WS_HDR_MAX, there);
 	const u8 *p = cursor_peek(ctx, cur, buf, &n);
 	struct ws_hdr h;
 
 	if (!ws_hdr_parse(&h, p, n))
-		return -EFAULT;
+		return reader_lost(ctx);
 	if (ws_opcode_is_ctrl(ws_hdr_opcode(&h))) {
+		if (h.len > there - h.size)
+			return reader_lost(ctx);
 		if (!delivers(ctx, ws_hdr_opcode(&h))) {
 			rd->seq += h.size + h.len;
 			cursor_skip(ctx, cur, h.size + h.len);
