@@ -6,8 +6,8 @@ import re
 import signal
 
 from client_test import accept, good, listen, plain
-from peer import (DONE, EAUTH, EHTTP, Drive, case, contains, expect, lacks,
-                  main, read_answer, read_head)
+from peer import (DONE, EAUTH, EHTTP, ELIMIT, Drive, case, contains, expect,
+                  lacks, main, read_answer, read_head)
 from server_test import request, whole
 
 HASHES = {'MD5': hashlib.md5, 'SHA-256': hashlib.sha256,
@@ -370,6 +370,8 @@ def retried_digest():
                   ' qop="auth"',
                   'Digest realm="x", nonce="n", algorithm=MD5-sess,'
                   ' qop="auth"',
+                  'Digest realm="x", nonce="n", algorithm=SHA-512-256-sess,'
+                  ' qop="auth"',
                   'Digest realm = "x" , nonce = "n" , algorithm=SHA-256-sess'
                   ' , qop="auth"'):
         drive, heads = session(unauthorized(offer), good)
@@ -483,6 +485,26 @@ def in_the_url():
                    plain_text)
             connection.sendall(good(head))
         expect(drive.finish().result, DONE)
+
+
+@case('limits: a target that no parameter of Digest holds')
+def long_target():
+    for length, want, status in ((1023, DONE, 101), (1024, ELIMIT, 401)):
+        listener, port = listen()
+        target = '/' + 'x' * (length - 1)
+        drive = Drive('user=me:secret', 'connect',
+                      f'ws://127.0.0.1:{port}{target}')
+        with accept(listener) as connection:
+            read_head(connection)
+            connection.sendall(unauthorized('Digest realm="x", nonce="n"')(''))
+            if want == DONE:
+                connection.sendall(good(read_head(connection)[0]))
+        expect((drive.finish().result, drive.status), (want, status))
+        ours, drive, offers = asked()
+        contains(tried(ours, credentials(offers[0], target=target),
+                       target=target), f' {status} ')
+        ours.close()
+        drive.finish()
 
 
 @case('both ends of the library agree')
