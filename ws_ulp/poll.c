@@ -32,7 +32,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock, poll_table *wait)
 		mask |= EPOLLRDHUP;
 	if (flags & WS_F_FAILED && !ws_rx_level(ctx))
 		mask |= EPOLLERR;
-	/* The reset is only a moment away, and nothing will be different then. */
+	/* The reset is a moment away, and nothing will be different then. */
 	if (flags & WS_F_ABORT)
 		mask |= EPOLLHUP;
 	/* A send fails at once: no reason to wait for room. */

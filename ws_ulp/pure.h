@@ -22,7 +22,7 @@ typedef uint64_t u64;
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #endif
 
-/* A byte that others may write to meanwhile: it is read once. */
+/* A byte that others may write to meanwhile, as READ_ONCE() reads it. */
 #define READ_BYTE(p)	(*(const volatile u8 *)(p))
 
 #endif /* _WS_PURE_H */
