@@ -31,6 +31,8 @@ extern bool profiling;	/* mark the loops for a plugin, measure nothing */
 
 u64 now(void);
 double cost(const char *target, const char *what, loop_fn loop, void *arg);
+double cost_of(const char *target, const char *what, loop_fn loop, void *arg,
+	       unsigned int few);
 double slope(const char *target, const char *what, loop_fn few, loop_fn many,
 	     void *arg, unsigned int further);
 u64 spin(u64 duration);
@@ -119,5 +121,8 @@ void bench_pong(void);
 void bench_keepalive(void);
 void bench_stopped(void);
 void bench_idle(void);
+void bench_serve(void);
+void bench_relay(void);
+void bench_handshake(void);
 
 #endif /* _BENCH_H */

@@ -30,6 +30,9 @@ static const struct {
 	{ "keepalive", bench_keepalive, "P9: a round of keepalive" },
 	{ "stopped", bench_stopped, "P10: pings to a stopped program" },
 	{ "idle", bench_idle, "P11: memory of idle connections" },
+	{ "serve", bench_serve, "P6: wsup serve --echo" },
+	{ "relay", bench_relay, "P6: wsup serve --to" },
+	{ "handshake", bench_handshake, "a handshake of wsup serve" },
 };
 
 static const char *running = "bench";

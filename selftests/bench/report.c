@@ -76,7 +76,8 @@ void report_most(const char *target, const char *what, double value,
 {
 	char shown[32];
 
-	snprintf(shown, sizeof(shown), "%.0f", value);
+	snprintf(shown, sizeof(shown), limit && limit < 1 ? "%.3f" : "%.0f",
+		 value);
 	verdict(target, what, shown, value, unit, limit, value <= limit);
 }
 
