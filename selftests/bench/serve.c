@@ -415,8 +415,11 @@ static void handshakes_only(int listener)
 	}
 }
 
+static u64 handshakes;
+
 static void handshake(void *arg, unsigned int n)
 {
+	handshakes += n;
 	while (n--)
 		hang_up(upgrade(*(int *)arg));
 }
@@ -489,10 +492,17 @@ static double nginx_answer(void)
 void bench_handshake(void)
 {
 	struct program p;
+	u64 attached;
 	double insn;
 
 	program_start(&p, "--echo");
+	attached = stat_get("WsAttach");
 	insn = cost("handshake", "serve --echo", handshake, &p.port);
+	attached = stat_get("WsAttach") - attached;
+	if (attached != handshakes)
+		dief("%llu connections, of which %llu were attached",
+		     (unsigned long long)handshakes,
+		     (unsigned long long)attached);
 	program_stop(&p);
 	report_ratio("handshake", "serve --echo", insn / nginx_answer(),
 		     "nginx's 204 to the same request", PLAIN_LIMIT);
