@@ -397,6 +397,8 @@ static void handshakes_only(int listener)
 	struct wsup_hs *hs;
 	char c;
 
+	if (wsup_config_set(config, WSUP_ATTACH, 0))
+		dief("a handshake without frames cannot be had");
 	epoll_ctl(ep, EPOLL_CTL_ADD, listener, &ev);
 	while (epoll_wait(ep, &ev, 1, -1) == 1) {
 		int fd = ev.data.fd;
@@ -426,6 +428,7 @@ static void handshake(void *arg, unsigned int n)
 
 static double plain_handshake(void)
 {
+	u64 attached = stat_get("WsAttach");
 	struct sockaddr_in addr;
 	socklen_t len = sizeof(addr);
 	int listener = listen_any(), port;
@@ -441,6 +444,8 @@ static double plain_handshake(void)
 	port = ntohs(addr.sin_port);
 	insn = cost("handshake", "epoll server without frames", handshake,
 		    &port);
+	if (stat_get("WsAttach") != attached)
+		dief("the server without frames attached some");
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	close(listener);
