@@ -137,17 +137,11 @@ static ssize_t call_ping(struct peer_job *job)
 	return peer_sendmsg(job->fd, WS_OP_PING, job->buf, job->len, 0);
 }
 
-static void *run_ping(void *arg)
-{
-	struct peer_job *job = arg;
-
-	job->ret = call_ping(job);
-	return NULL;
-}
-
 TEST_F(threads, control_goes_between_fragments)
 {
-	struct peer_job job, ping = { .fd = self->fd, .buf = "now", .len = 3 };
+	struct peer_job job, ping = {
+		.call = call_ping, .fd = self->fd, .buf = "now", .len = 3,
+	};
 	unsigned char *buf = malloc(65536);
 	char *data = malloc(LONG);
 	struct peer *p = &self->p;
@@ -155,7 +149,10 @@ TEST_F(threads, control_goes_between_fragments)
 	int b0, pings = 0;
 
 	begin_long(_metadata, p, &job, data);
-	ASSERT_EQ(0, pthread_create(&ping.thread, NULL, run_ping, &ping));
+	ASSERT_EQ(0, peer_start_call(&ping));
+	/* nothing is read before it waits as well, or has got in */
+	while (peer_running(&ping) && count_asleep() < 2)
+		poll(NULL, 0, 1);
 	ASSERT_EQ(0, peer_text(p, PING, "theirs"));
 	do {
 		ASSERT_EQ(0, see_frame(p, &b0, buf, &len));
