@@ -299,7 +299,7 @@ int peer_write(struct peer *p, const void *buf, size_t len)
 	ssize_t n;
 
 	while (len) {
-		n = send(p->raw, buf, len, MSG_NOSIGNAL);
+		n = TEMP_FAILURE_RETRY(send(p->raw, buf, len, MSG_NOSIGNAL));
 		if (n < 0)
 			return wrong("send: %s", strerror(errno));
 		buf += n;
@@ -347,7 +347,8 @@ int peer_read(struct peer *p, void *buf, size_t len)
 	ssize_t n;
 
 	while (got < len) {
-		n = recv(p->raw, buf + got, len - got, 0);
+		/* work of io_uring ends a call with a time limit early */
+		n = TEMP_FAILURE_RETRY(recv(p->raw, buf + got, len - got, 0));
 		if (n < 0)
 			return wrong("recv: %s", strerror(errno));
 		if (n == 0)
@@ -467,7 +468,7 @@ int peer_see_close(struct peer *p, int code, const char *reason)
 int peer_see_fin(struct peer *p)
 {
 	char c;
-	int n = recv(p->raw, &c, 1, 0);
+	int n = TEMP_FAILURE_RETRY(recv(p->raw, &c, 1, 0));
 
 	if (n > 0)
 		return wrong("%02x, not the end", c & 0xff);
@@ -477,7 +478,7 @@ int peer_see_fin(struct peer *p)
 int peer_see_reset(struct peer *p)
 {
 	char c;
-	int n = recv(p->raw, &c, 1, 0);
+	int n = TEMP_FAILURE_RETRY(recv(p->raw, &c, 1, 0));
 
 	if (n >= 0)
 		return wrong("%s, not a reset", n ? "a byte" : "the end");
@@ -503,7 +504,7 @@ int peer_recv(int fd, void *buf, size_t len)
 	ssize_t n;
 
 	while (len) {
-		n = recv(fd, buf, len, 0);
+		n = TEMP_FAILURE_RETRY(recv(fd, buf, len, 0));
 		if (n <= 0)
 			return wrong("%zu bytes missing: %s", len,
 				     n ? strerror(errno) : "end");
@@ -517,7 +518,7 @@ int peer_gets(int fd, const char *text)
 {
 	size_t len = strlen(text);
 	unsigned char buf[256];
-	ssize_t n = recv(fd, buf, sizeof(buf), 0);
+	ssize_t n = TEMP_FAILURE_RETRY(recv(fd, buf, sizeof(buf), 0));
 
 	if (n < 0)
 		return wrong("recv: %s", strerror(errno));
@@ -529,7 +530,7 @@ int peer_gets(int fd, const char *text)
 int peer_fails(int fd, int error)
 {
 	char c;
-	ssize_t n = recv(fd, &c, 1, 0);
+	ssize_t n = TEMP_FAILURE_RETRY(recv(fd, &c, 1, 0));
 
 	if (n >= 0)
 		return wrong("%zd bytes, not %s", n, strerror(error));

@@ -31,9 +31,13 @@ static struct done finished(int ms)
 	};
 	struct io_uring_cqe *cqe;
 	struct done d = { .res = -ETIME };
+	int ret;
 
 	io_uring_submit(&ring);
-	if (io_uring_wait_cqe_timeout(&ring, &cqe, &ts))
+	do {
+		ret = io_uring_wait_cqe_timeout(&ring, &cqe, &ts);
+	} while (ret == -EINTR);
+	if (ret)
 		return d;
 	d = (struct done){ cqe->user_data, cqe->res, cqe->flags };
 	io_uring_cqe_seen(&ring, cqe);
