@@ -210,6 +210,7 @@ TEST_F(keepalive, round_trip_time)
 {
 	struct ws_info info;
 	struct ping ping;
+	int pongs;
 
 	ASSERT_EQ(0, peer_info(self->fd, &info));
 	EXPECT_EQ(0, info.rtt_us);
@@ -220,9 +221,15 @@ TEST_F(keepalive, round_trip_time)
 	ASSERT_EQ(0, peer_stat_is("WsRxPong", 1));
 	ASSERT_EQ(0, peer_info(self->fd, &info));
 	EXPECT_EQ(0, info.rtt_us);
-	ASSERT_EQ(0, peer_send(&self->p, PONG, ping.body, ping.len));
-	ASSERT_EQ(0, peer_stat_is("WsRxPong", 2));
-	ASSERT_EQ(0, peer_info(self->fd, &info));
+	/* nor does that of an older one: where we were late, there is another */
+	for (pongs = 2; pongs < PEER_LIMIT / 50; pongs++) {
+		ASSERT_EQ(0, peer_send(&self->p, PONG, ping.body, ping.len));
+		ASSERT_EQ(0, peer_stat_is("WsRxPong", pongs));
+		ASSERT_EQ(0, peer_info(self->fd, &info));
+		if (info.rtt_us)
+			break;
+		ASSERT_EQ(0, see_ping(&self->p, &ping));
+	}
 	EXPECT_LT(0, info.rtt_us);
 	EXPECT_GT(PEER_LIMIT * 1000, info.rtt_us);
 }
