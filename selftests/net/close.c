@@ -433,6 +433,8 @@ TEST_F(close, shutdown_both_ways)
 
 TEST_F(close, shutdown_errors)
 {
+	int ms;
+
 	EXPECT_ERRNO(EINVAL, shutdown(self->fd, 3));
 	EXPECT_ERRNO(EINVAL, shutdown(self->fd, -1));
 	ASSERT_EQ(0, peer_sync(&self->p));
@@ -441,6 +443,9 @@ TEST_F(close, shutdown_errors)
 	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
 	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
 	ASSERT_EQ(POLLHUP, POLLHUP & peer_poll(self->fd, 0, PEER_LIMIT));
+	/* nothing tells when the last acknowledgement has come */
+	for (ms = 0; ms < PEER_LIMIT && !shutdown(self->fd, SHUT_WR); ms++)
+		poll(NULL, 0, 1);
 	EXPECT_ERRNO(ENOTCONN, shutdown(self->fd, SHUT_WR));
 }
 
