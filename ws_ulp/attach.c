@@ -454,11 +454,12 @@ void ws_detach(struct ws_ctx *ctx)
 	rcu_assign_sk_user_data(sk, NULL);
 	write_unlock_bh(&sk->sk_callback_lock);
 
+	/* The place first: who sees the counter fall may want to take it. */
+	if (ws_is(ctx, WS_F_LINGER_CNT))
+		atomic_dec(&ws_net(sock_net(sk))->closing);
 	if (ws_is(ctx, WS_F_ACTIVE))
 		ws_mib(ctx, ws_is(ctx, WS_F_CLIENT) ? WS_MIB_CURR_CLIENT :
 						      WS_MIB_CURR_SERVER, -1);
-	if (ws_is(ctx, WS_F_LINGER_CNT))
-		atomic_dec(&ws_net(sock_net(sk))->closing);
 }
 
 static void free_rcu(struct rcu_head *rcu)
