@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* WS_PING_INTERVAL, WS_PING_TIMEOUT and WS_RX_STALL_TIMEOUT */
 #include "fixture.h"
+#include "asleep.h"
 
 PEER_FIXTURE_ALONE(keepalive)
 
@@ -127,6 +128,7 @@ TEST_F(keepalive, dead_peer_wakes_a_reader)
 	char c;
 
 	ASSERT_EQ(0, peer_start_recv(&job, self->fd, &c, 1));
+	ASSERT_EQ(0, asleep(1));
 	ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 20));
 	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
 	EXPECT_EQ(-ETIMEDOUT, peer_join(&job));
@@ -143,6 +145,7 @@ TEST_F(keepalive, dead_peer_wakes_a_sender)
 	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, sizeof(data)));
 	ASSERT_EQ(sizeof(data), send(self->fd, data, sizeof(data), 0));
 	ASSERT_EQ(0, peer_start(&job, self->fd, data, 1));
+	ASSERT_EQ(0, asleep(1));
 	ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 20));
 	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
 	ret = peer_join(&job);
@@ -157,20 +160,45 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-/* Not only a pong: the peer talks for longer than the timeout */
+/*
+ * Other answers than pongs, for longer than the timeout: 0 or -1, and the
+ * longest time between two of them, as we see it.
+ */
+static int talk(struct peer *p, long long *longest)
+{
+	long long begin = now_ms(), last = begin, now = begin;
+	struct ping ping;
+	int ret = 0;
+
+	*longest = 0;
+	while (!ret && now < begin + 2000) {
+		ret = see_ping(p, &ping) ?:
+		      peer_text(p, FIN | TEXT, "alive") ?:
+		      peer_gets(p->fd, "alive");
+		now = now_ms();
+		if (now - last > *longest)
+			*longest = now - last;
+		last = now;
+	}
+	return ret;
+}
+
+/* Not only a pong */
 TEST_F(keepalive, any_byte_is_life)
 {
-	long long end = now_ms() + 2000;
-	struct ping ping;
+	long long longest;
+	int i, ret;
 
-	ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 1000));
-	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 50));
-	while (now_ms() < end) {
-		ASSERT_EQ(0, see_ping(&self->p, &ping));
-		ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "alive"));
-		ASSERT_EQ(0, peer_gets(self->fd, "alive"));
+	/* where nobody lets us run we are silent, and that shows nothing */
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, peer_reopen(&self->p));
+		ASSERT_EQ(0, peer_set(self->p.fd, WS_PING_TIMEOUT, 1000));
+		ASSERT_EQ(0, peer_set(self->p.fd, WS_PING_INTERVAL, 50));
+		ret = talk(&self->p, &longest);
+		if (!ret || longest < 500)
+			break;
 	}
-	EXPECT_EQ(0, peer_stat("WsFailTimeout"));
+	EXPECT_EQ(0, ret);
 }
 
 TEST_F(keepalive, no_timeout_no_failure)
@@ -210,26 +238,25 @@ TEST_F(keepalive, round_trip_time)
 {
 	struct ws_info info;
 	struct ping ping;
-	int pongs;
+	int i;
 
 	ASSERT_EQ(0, peer_info(self->fd, &info));
 	EXPECT_EQ(0, info.rtt_us);
-	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 50));
-	ASSERT_EQ(0, see_ping(&self->p, &ping));
+	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
+	ASSERT_EQ(POLLIN, peer_poll(self->p.raw, POLLIN, PEER_LIMIT));
+	/* only the last ping counts: no more of them from here on */
+	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 0));
+	ASSERT_EQ(0, peer_info(self->fd, &info));
+	for (i = 0; i < info.tx_pings; i++)
+		ASSERT_EQ(0, see_ping(&self->p, &ping));
 	/* the pong of no ping of ours tells nothing */
 	ASSERT_EQ(0, peer_text(&self->p, PONG, "something else"));
 	ASSERT_EQ(0, peer_stat_is("WsRxPong", 1));
 	ASSERT_EQ(0, peer_info(self->fd, &info));
 	EXPECT_EQ(0, info.rtt_us);
-	/* nor does that of an older one: where we were late, there is another */
-	for (pongs = 2; pongs < PEER_LIMIT / 50; pongs++) {
-		ASSERT_EQ(0, peer_send(&self->p, PONG, ping.body, ping.len));
-		ASSERT_EQ(0, peer_stat_is("WsRxPong", pongs));
-		ASSERT_EQ(0, peer_info(self->fd, &info));
-		if (info.rtt_us)
-			break;
-		ASSERT_EQ(0, see_ping(&self->p, &ping));
-	}
+	ASSERT_EQ(0, peer_send(&self->p, PONG, ping.body, ping.len));
+	ASSERT_EQ(0, peer_stat_is("WsRxPong", 2));
+	ASSERT_EQ(0, peer_info(self->fd, &info));
 	EXPECT_LT(0, info.rtt_us);
 	EXPECT_GT(PEER_LIMIT * 1000, info.rtt_us);
 }

@@ -247,7 +247,7 @@ TEST_F(ns, ends_with_its_last_socket)
 		    references() <= 0)
 			_exit(1);
 		/* its end of TCP is left to the kernel, and so the namespace */
-		_exit(close(q.fd) || references() <= 0);
+		_exit(close(q.fd) || peer_stat("WsLinger") != 1);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
