@@ -39,7 +39,7 @@ struct send {
 	bool			busy;
 };
 
-static unsigned int hdr_len(const struct ws_ctx *ctx, size_t n)
+static __always_inline unsigned int hdr_len(const struct ws_ctx *ctx, size_t n)
 {
 	return 2 + (n > 0xffff ? 8 : n > 125 ? 2 : 0) +
 	       (ws_is(ctx, WS_F_CLIENT) ? 4 : 0);
@@ -317,9 +317,10 @@ static int frame_copy(struct sock *sk, struct ws_batch *f, u8 *p, u32 got,
 		      struct iov_iter *from, size_t n)
 {
 	while (n) {
-		/* the room is ours: no need to ask whether it is an object */
-		if (_copy_from_iter(p, got, from) != got)
-			return -EFAULT;
+		int err = ws_capture(p, from, got);
+
+		if (err)
+			return err;
 		n -= got;
 		if (!n)
 			break;
@@ -430,9 +431,9 @@ static int send_small(struct ws_ctx *ctx, struct iov_iter *from, size_t n,
 	if ((!pf->page || pf->size - pf->offset < SMALL + FRAG_MIN) &&
 	    !skb_page_frag_refill(SMALL + FRAG_MIN, pf, sk->sk_allocation))
 		return -ENOMEM;
-	/* n and the room are ours: no need to ask for the stack's bounds */
-	if (_copy_from_iter(buf + hlen, n, from) != n)
-		return -EFAULT;
+	ret = ws_capture(buf + hlen, from, n);
+	if (ret)
+		return ret;
 	if (ws_is(ctx, WS_F_CLIENT)) {
 		key = new_key();
 		ws_mask(buf + hlen, n, key);
@@ -559,9 +560,59 @@ static int send_frame(struct ws_ctx *ctx, struct msghdr *msg, size_t n, u8 b0,
 	return 0;
 }
 
-static u8 record_b0(const struct ws_txrec *rec)
+/* Give back the last n bytes of frame_room(), unless somebody has got more. */
+static void frame_room_back(struct sock *sk, struct ws_batch *f, u32 n)
 {
-	return WS_B0_FIN | rec->opcode | (rec->flags & WS_RSV_MASK);
+	struct bio_vec *bv = f->bv + f->nr - 1;
+	struct page_frag *pf = sk_page_frag(sk);
+
+	if (pf->page == bv->bv_page &&
+	    pf->offset == bv->bv_offset + bv->bv_len)
+		pf->offset -= n;
+	f->len -= n;
+	bv->bv_len -= n;
+	if (!bv->bv_len) {
+		put_page(bv->bv_page);
+		f->nr--;
+	}
+}
+
+/* A key for each of the short messages whose frames begin at p */
+static void mask_short(u8 *p, const struct ws_txrec *rec, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		u32 key = new_key();
+
+		memcpy(p + WS_HDR_MIN, &key, WS_KEY_SIZE);
+		p += ws_short_hdr(true);
+		ws_mask(p, rec[i].len, key);
+		p += rec[i].len;
+	}
+}
+
+/* As many short messages as there is room for. Return: their number. */
+static u32 add_short(struct ws_ctx *ctx, struct ws_batch *f,
+		     struct iov_iter *from, const struct ws_txrec *rec, u32 nr)
+{
+	u32 room = min_t(size_t, U32_MAX,
+			 iov_iter_count(from) + (size_t)nr * WS_HDR_MAX);
+	bool masked = ws_is(ctx, WS_F_CLIENT);
+	u32 used;
+	u8 *p;
+
+	if (rec->len > WS_SHORT_MAX || !iter_is_ubuf(from))
+		return 0;
+	p = frame_room(ctx->sk, f, &room);
+	if (!p)
+		return 0;
+	used = room;
+	nr = ws_capture_records(p, &used, from, rec, nr, masked);
+	frame_room_back(ctx->sk, f, room - used);
+	if (masked)
+		mask_short(p, rec, nr);
+	return nr;
 }
 
 /* All messages of a batch in one go, so that they go or do not go together. */
@@ -572,13 +623,20 @@ static int send_records(struct ws_ctx *ctx, struct msghdr *msg,
 	size_t sum = iov_iter_count(&saved) + s->nr_rec * WS_HDR_MAX;
 	struct ws_batch *f = batch_new(sum / PAGE_SIZE * 2 + 4);
 	int err = 0;
-	u32 i;
+	u32 i, n;
 
 	if (!f)
 		return -ENOMEM;
-	for (i = 0; !err && i < s->nr_rec; i++)
-		err = frame_add(ctx, f, &msg->msg_iter, s->rec[i].len,
-				record_b0(&s->rec[i]));
+	for (i = 0; !err && i < s->nr_rec; i += n) {
+		const struct ws_txrec *rec = &s->rec[i];
+
+		n = add_short(ctx, f, &msg->msg_iter, rec, s->nr_rec - i);
+		if (n)
+			continue;
+		err = frame_add(ctx, f, &msg->msg_iter, rec->len,
+				ws_txrec_b0(rec));
+		n = 1;
+	}
 	if (!err)
 		err = batch_send(ctx, f);
 	if (err) {
@@ -590,7 +648,7 @@ static int send_records(struct ws_ctx *ctx, struct msghdr *msg,
 	count_data(ctx, iov_iter_count(&saved) - iov_iter_count(&msg->msg_iter),
 		   s->nr_rec);
 	for (i = 0; trace_ws_tx_frame_enabled() && i < s->nr_rec; i++)
-		trace_ws_tx_frame(ctx->sk, record_b0(&s->rec[i]),
+		trace_ws_tx_frame(ctx->sk, ws_txrec_b0(&s->rec[i]),
 				  s->rec[i].len);
 	return 0;
 }
@@ -862,6 +920,20 @@ static int parse_type(const struct ws_ctx *ctx, struct send *s,
 	return 0;
 }
 
+static bool record_allowed(const struct ws_ctx *ctx, const struct ws_txrec *r)
+{
+	u32 rest = le32_to_cpup((const __le32 *)&r->opcode);
+
+	/* most are: text or binary, and no more bits */
+	if (rest == (WS_OP_TEXT | WS_F_FIN << 8) ||
+	    rest == (WS_OP_BINARY | WS_F_FIN << 8))
+		return true;
+	return !r->reserved && r->flags & WS_F_FIN &&
+	       !(r->flags & ~(WS_F_FIN | WS_RSV_MASK)) &&
+	       r->opcode <= WS_B0_OPCODE && !ws_opcode_is_ctrl(r->opcode) &&
+	       type_allowed(ctx, r->opcode | (r->flags & WS_RSV_MASK));
+}
+
 static int parse_records(const struct ws_ctx *ctx, struct send *s,
 			 struct cmsghdr *cmsg, size_t size)
 {
@@ -874,15 +946,9 @@ static int parse_records(const struct ws_ctx *ctx, struct send *s,
 	if (!n || n % sizeof(*s->rec))
 		return -EINVAL;
 	for (i = 0; i < s->nr_rec; i++) {
-		const struct ws_txrec *r = &s->rec[i];
-
-		if (r->reserved || !(r->flags & WS_F_FIN) ||
-		    r->flags & ~(WS_F_FIN | WS_RSV_MASK) ||
-		    r->opcode > WS_B0_OPCODE ||
-		    ws_opcode_is_ctrl(r->opcode) ||
-		    !type_allowed(ctx, r->opcode | (r->flags & WS_RSV_MASK)))
+		if (!record_allowed(ctx, &s->rec[i]))
 			return -EINVAL;
-		sum += r->len;
+		sum += s->rec[i].len;
 	}
 	if (sum > ctx->tx_frame_max)
 		return -EMSGSIZE;

@@ -394,6 +394,21 @@ u32 ws_copy_short(struct ws_ctx *ctx, const u8 *p, u32 n, struct ws_pass *ps);
 u32 ws_copy_short_records(struct ws_ctx *ctx, const u8 *p, u32 n,
 			  struct ws_pass *ps);
 
+/* capture.c */
+
+/* What a length of seven bits can tell */
+#define WS_SHORT_MAX	125
+
+/* First byte of the frame of a message */
+static inline u8 ws_txrec_b0(const struct ws_txrec *rec)
+{
+	return WS_B0_FIN | rec->opcode | (rec->flags & WS_RSV_MASK);
+}
+
+int ws_capture(u8 *p, struct iov_iter *from, size_t n);
+u32 ws_capture_records(u8 *p, u32 *room, struct iov_iter *from,
+		       const struct ws_txrec *rec, u32 nr, bool masked);
+
 /* tx.c */
 int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 int ws_tx_ctrl(struct ws_ctx *ctx, u8 opcode, const u8 *p, unsigned int len);

@@ -362,7 +362,7 @@ TEST_F(records, mode_changes_between_messages)
 static ssize_t send_records(int fd, const struct ws_txrec *rec, size_t size,
 			    const void *data, size_t len, int flags)
 {
-	char control[CMSG_SPACE(64 * sizeof(*rec))] = {};
+	char control[CMSG_SPACE(256 * sizeof(*rec))] = {};
 	struct iovec iov = { (void *)data, len };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
@@ -514,20 +514,55 @@ TEST_F(records, send_all_or_nothing)
 	EXPECT_EQ(0, peer_sync(p));
 }
 
+/* Each short length, among longer ones, at ever other places of the pages */
+TEST_F(records, send_each_length)
+{
+	enum { N = 140 };
+	static char data[N * (N - 1) / 2 + 1000];
+	struct ws_txrec rec[N];
+	size_t sum, at;
+	int i, round;
+
+	peer_fill(data, sizeof(data), 43);
+	for (round = 0; round < 12; round++) {
+		for (i = sum = 0; i < N; sum += rec[i++].len)
+			rec[i] = (struct ws_txrec){
+				.len = i * 37 % N,
+				.opcode = i % 3 ? WS_OP_BINARY : WS_OP_TEXT,
+				.flags = WS_F_FIN,
+			};
+		rec[round * 9].len += round * 70;
+		sum += round * 70;
+		ASSERT_EQ(sum, send_records(self->fd, rec, sizeof(rec),
+					    data + round, sum, 0));
+		for (i = at = 0; i < N; at += rec[i++].len)
+			ASSERT_EQ(0, peer_see(&self->p, FIN | rec[i].opcode,
+					      data + round + at, rec[i].len));
+	}
+}
+
 TEST_F(records, send_fault)
 {
 	struct ws_txrec rec[] = {
-		{ 4, WS_OP_TEXT, WS_F_FIN }, { 4, WS_OP_TEXT, WS_F_FIN },
+		{ 20, WS_OP_TEXT, WS_F_FIN }, { 1, WS_OP_TEXT, WS_F_FIN },
+		{ 200, WS_OP_TEXT, WS_F_FIN }, { 5, WS_OP_TEXT, WS_F_FIN },
+		{ 9, WS_OP_TEXT, WS_F_FIN }, { 3, WS_OP_TEXT, WS_F_FIN },
 	};
 	long page = sysconf(_SC_PAGESIZE);
 	char *edge = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int there;
 
 	ASSERT_NE(MAP_FAILED, edge);
 	ASSERT_EQ(0, munmap(edge + page, page));
-	EXPECT_EQ(-EFAULT, send_records(self->fd, rec, sizeof(rec),
-					edge + page - 6, 8, 0));
+	edge += page;
+	for (there = 0; there < 238; there++)
+		ASSERT_EQ(-EFAULT, send_records(self->fd, rec, sizeof(rec),
+						edge - there, 238, 0));
 	EXPECT_EQ(0, peer_sync(&self->p));
+	EXPECT_EQ(238, send_records(self->fd, rec, sizeof(rec), edge - 238,
+				    238, 0));
+	EXPECT_EQ(0, peer_see(&self->p, FIN | TEXT, edge - 238, 20));
 }
 
 TEST_F(records, send_reserved_bits)

@@ -258,9 +258,12 @@ static char *half_mapped(void)
 TEST_F(send, fault_sends_nothing)
 {
 	char *edge = half_mapped();
+	int there;
 
 	memset(edge - 4000, 'x', 4000);
-	EXPECT_ERRNO(EFAULT, send(self->fd, edge - 10, 20, 0));
+	for (there = 0; there < 20; there++)
+		EXPECT_ERRNO(EFAULT, send(self->fd, edge - there, 20, 0));
+	EXPECT_ERRNO(EFAULT, send(self->fd, edge - 10, 400, 0));
 	EXPECT_ERRNO(EFAULT, send(self->fd, edge - 4000, 8000, 0));
 	ASSERT_EQ(0, peer_sync(&self->p));
 	ASSERT_EQ(4000, send(self->fd, edge - 4000, 4000, 0));
