@@ -111,8 +111,8 @@ static int listening(int from)
 
 static void program_start(struct program *p, char *mode)
 {
-	char *argv[] = { "wsup", "serve", "-j", "1", mode, "127.0.0.1:0",
-			 NULL };
+	char *const argv[] = { "wsup", "serve", "-j", "1", mode, "127.0.0.1:0",
+			       NULL };
 	int out[2], go[2];
 	char c = 0;
 
