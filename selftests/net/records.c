@@ -499,7 +499,7 @@ TEST_F(records, send_all_or_nothing)
 	struct peer *p = &self->p;
 	int small = 4096, i;
 
-	/* no buffers hold that, so what waits waits until the peer reads */
+	/* no buffers hold that: some of it waits until the peer reads */
 	setsockopt(self->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, 1 << 20));
 	for (i = 0; i < 3; i++)
