@@ -85,16 +85,62 @@ int ws_capture(u8 *p, struct iov_iter *from, size_t n)
 	return 0;
 }
 
+/* Payload that lies in one piece at the iterator's place: its length. */
+static size_t segment(struct iov_iter *from)
+{
+	if (iter_is_ubuf(from))
+		return from->count;
+	while (from->iov_offset == iter_iov(from)->iov_len &&
+	       from->nr_segs > 1) {
+		from->__iov++;
+		from->nr_segs--;
+		from->iov_offset = 0;
+	}
+	return min(iter_iov(from)->iov_len - from->iov_offset, from->count);
+}
+
+/* As many as lie whole in this segment. */
+static u32 capture_segment(u8 *p, u32 *room, struct iov_iter *from,
+			   const struct ws_txrec *rec, u32 nr, bool masked)
+{
+	size_t there = segment(from);
+	const u8 __user *u = iter_iov_addr(from), *begin = u;
+	const u32 hlen = ws_short_hdr(masked);
+	const u16 mask = masked ? WS_B1_MASK << 8 : 0;
+	u32 left = *room, i;
+
+	if (should_fail_usercopy() || !user_read_access_begin(u, there))
+		return 0;
+	for (i = 0; i < nr; i++) {
+		u32 len = rec[i].len;
+
+		if (len > WS_SHORT_MAX || len > there || hlen + len > left)
+			break;
+		put_unaligned_le16(ws_txrec_b0(&rec[i]) | len << 8 | mask, p);
+		if (!get_short(p + hlen, u, len))
+			break;
+		u += len;
+		p += hlen + len;
+		there -= len;
+		left -= hlen + len;
+	}
+	user_read_access_end();
+	*room = left;
+	advance(from, u - begin);
+	return i;
+}
+
 /**
  * ws_capture_records() - frames of short messages, one behind the other
  * @p: where to
  * @room: bytes there; set to how many were written
- * @from: where from, user memory in one piece; advanced by what was taken
+ * @from: where from, user memory; advanced by what was taken
  * @rec: the messages
  * @nr: their number
  * @masked: set the mask bit, and leave four bytes for a key
  *
- * Stops at what is not short, has no room, or faults.
+ * Stops at what is not short, has no room, lies in more than one piece, or
+ * faults.
  *
  * Context: process.
  * Return: messages taken.
@@ -102,28 +148,13 @@ int ws_capture(u8 *p, struct iov_iter *from, size_t n)
 u32 ws_capture_records(u8 *p, u32 *room, struct iov_iter *from,
 		       const struct ws_txrec *rec, u32 nr, bool masked)
 {
-	const u8 __user *u = from->ubuf + from->iov_offset, *begin = u;
-	const u32 hlen = ws_short_hdr(masked);
-	const u16 mask = masked ? WS_B1_MASK << 8 : 0;
-	u32 left = *room, i;
+	u32 done = 0, left = *room, n;
 
-	*room = 0;
-	if (should_fail_usercopy() || !user_read_access_begin(u, from->count))
-		return 0;
-	for (i = 0; i < nr; i++) {
-		u32 len = rec[i].len;
-
-		if (len > WS_SHORT_MAX || hlen + len > left)
-			break;
-		put_unaligned_le16(ws_txrec_b0(&rec[i]) | len << 8 | mask, p);
-		if (!get_short(p + hlen, u, len))
-			break;
-		u += len;
-		p += hlen + len;
-		left -= hlen + len;
-		*room += hlen + len;
-	}
-	user_read_access_end();
-	advance(from, u - begin);
-	return i;
+	do {
+		n = capture_segment(p + *room - left, &left, from, rec + done,
+				    nr - done, masked);
+		done += n;
+	} while (n && done < nr);
+	*room -= left;
+	return done;
 }

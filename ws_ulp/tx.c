@@ -602,7 +602,8 @@ static u32 add_short(struct ws_ctx *ctx, struct ws_batch *f,
 	u32 used;
 	u8 *p;
 
-	if (rec->len > WS_SHORT_MAX || !iter_is_ubuf(from))
+	if (rec->len > WS_SHORT_MAX || !iov_iter_count(from) ||
+	    !user_backed_iter(from))
 		return 0;
 	p = frame_room(ctx->sk, f, &room);
 	if (!p)

@@ -359,13 +359,12 @@ TEST_F(records, mode_changes_between_messages)
 }
 
 /* sendmsg() with WS_RECORDS: bytes or -errno */
-static ssize_t send_records(int fd, const struct ws_txrec *rec, size_t size,
-			    const void *data, size_t len, int flags)
+static ssize_t send_pieces(int fd, const struct ws_txrec *rec, size_t size,
+			   struct iovec *iov, int nr, int flags)
 {
 	char control[CMSG_SPACE(256 * sizeof(*rec))] = {};
-	struct iovec iov = { (void *)data, len };
 	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_iov = iov, .msg_iovlen = nr,
 		.msg_control = control, .msg_controllen = CMSG_SPACE(size),
 	};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
@@ -377,6 +376,14 @@ static ssize_t send_records(int fd, const struct ws_txrec *rec, size_t size,
 	memcpy(CMSG_DATA(cmsg), rec, size);
 	n = sendmsg(fd, &msg, flags | MSG_NOSIGNAL);
 	return n < 0 ? -errno : n;
+}
+
+static ssize_t send_records(int fd, const struct ws_txrec *rec, size_t size,
+			    const void *data, size_t len, int flags)
+{
+	struct iovec iov = { (void *)data, len };
+
+	return send_pieces(fd, rec, size, &iov, 1, flags);
 }
 
 TEST_F(records, send)
@@ -514,12 +521,29 @@ TEST_F(records, send_all_or_nothing)
 	EXPECT_EQ(0, peer_sync(p));
 }
 
+/* In one piece, in a piece for each message, or in such that cut messages */
+static int cut(struct iovec *iov, char *data, size_t len,
+	       const struct ws_txrec *rec, int how)
+{
+	size_t n;
+	int i;
+
+	for (i = 0; len; i++, data += n, len -= n) {
+		n = how == 0 ? len : how == 1 ? rec[i].len : 40 + i;
+		if (n > len)
+			n = len;
+		iov[i] = (struct iovec){ data, n };
+	}
+	return i;
+}
+
 /* Each short length, among longer ones, at ever other places of the pages */
 TEST_F(records, send_each_length)
 {
 	enum { N = 140 };
 	static char data[N * (N - 1) / 2 + 1000];
 	struct ws_txrec rec[N];
+	struct iovec iov[N];
 	size_t sum, at;
 	int i, round;
 
@@ -533,12 +557,33 @@ TEST_F(records, send_each_length)
 			};
 		rec[round * 9].len += round * 70;
 		sum += round * 70;
-		ASSERT_EQ(sum, send_records(self->fd, rec, sizeof(rec),
-					    data + round, sum, 0));
+		i = cut(iov, data + round, sum, rec, round % 3);
+		ASSERT_EQ(sum, send_pieces(self->fd, rec, sizeof(rec), iov, i,
+					   0));
 		for (i = at = 0; i < N; at += rec[i++].len)
 			ASSERT_EQ(0, peer_see(&self->p, FIN | rec[i].opcode,
 					      data + round + at, rec[i].len));
 	}
+}
+
+/* Empty ones, with nothing to send and behind what there was to send */
+TEST_F(records, send_empty)
+{
+	struct ws_txrec rec[] = {
+		{ 0, WS_OP_TEXT, WS_F_FIN }, { 2, WS_OP_TEXT, WS_F_FIN },
+		{ 0, WS_OP_BINARY, WS_F_FIN }, { 0, WS_OP_TEXT, WS_F_FIN },
+	};
+	struct iovec iov[] = { { "a", 1 }, { "", 0 }, { "b", 1 }, { "", 0 } };
+
+	ASSERT_EQ(0, send_pieces(self->fd, rec, sizeof(*rec), NULL, 0, 0));
+	ASSERT_EQ(0, send_pieces(self->fd, rec, sizeof(*rec), iov + 1, 1, 0));
+	ASSERT_EQ(2, send_pieces(self->fd, rec, sizeof(rec), iov, 4, 0));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | TEXT, ""));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | TEXT, ""));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | TEXT, ""));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | TEXT, "ab"));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | BINARY, ""));
+	EXPECT_EQ(0, peer_see_text(&self->p, FIN | TEXT, ""));
 }
 
 TEST_F(records, send_fault)
@@ -551,14 +596,19 @@ TEST_F(records, send_fault)
 	long page = sysconf(_SC_PAGESIZE);
 	char *edge = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int there;
+	struct iovec iov[ARRAY_SIZE(rec)];
+	int there, i;
 
 	ASSERT_NE(MAP_FAILED, edge);
 	ASSERT_EQ(0, munmap(edge + page, page));
 	edge += page;
-	for (there = 0; there < 238; there++)
+	for (there = 0; there < 238; there++) {
 		ASSERT_EQ(-EFAULT, send_records(self->fd, rec, sizeof(rec),
 						edge - there, 238, 0));
+		i = cut(iov, edge - there, 238, rec, 1);
+		ASSERT_EQ(-EFAULT, send_pieces(self->fd, rec, sizeof(rec), iov,
+					       i, 0));
+	}
 	EXPECT_EQ(0, peer_sync(&self->p));
 	EXPECT_EQ(238, send_records(self->fd, rec, sizeof(rec), edge - 238,
 				    238, 0));
