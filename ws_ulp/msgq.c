@@ -250,8 +250,46 @@ bool ws_msgq_empty(const struct ws_ctx *ctx)
 	return skb_queue_empty(&ctx->aux->msgq->q);
 }
 
+/* A message without bytes: read() cannot tell it from the end. */
+static bool is_silent(const struct sk_buff *skb)
+{
+	const struct chunk *c = chunk_of(skb);
+
+	return c->eor && c->off == skb->len &&
+	       !ws_opcode_is_ctrl(c->frame.opcode);
+}
+
+/* Where the first whole message begins that a caller is to see, or NULL */
+static struct sk_buff *first_seen(const struct ws_msgq *mq, bool cmsg)
+{
+	struct sk_buff *skb;
+	u32 whole = mq->whole;
+
+	skb_queue_walk(&mq->q, skb) {
+		if (!whole)
+			break;
+		if (cmsg || !is_silent(skb))
+			return skb;
+		whole--;
+	}
+	return NULL;
+}
+
+/* Bytes from there to the end of the message. */
+static u32 message_left(const struct ws_msgq *mq, struct sk_buff *skb)
+{
+	u32 n = 0;
+
+	skb_queue_walk_from(&mq->q, skb) {
+		n += skb->len - chunk_of(skb)->off;
+		if (chunk_of(skb)->eor)
+			break;
+	}
+	return n;
+}
+
 /**
- * ws_msgq_inq() - bytes of the first whole message that were not read
+ * ws_msgq_inq() - bytes that a plain read returns now
  * @ctx: context in WS_RX_MESSAGE
  *
  * Context: socket lock held.
@@ -259,17 +297,10 @@ bool ws_msgq_empty(const struct ws_ctx *ctx)
  */
 u32 ws_msgq_inq(const struct ws_ctx *ctx)
 {
-	struct sk_buff *skb;
-	u32 n = 0;
+	const struct ws_msgq *mq = ctx->aux->msgq;
+	struct sk_buff *skb = first_seen(mq, false);
 
-	if (!ctx->aux->msgq->whole)
-		return 0;
-	skb_queue_walk(&ctx->aux->msgq->q, skb) {
-		n += skb->len - chunk_of(skb)->off;
-		if (chunk_of(skb)->eor)
-			break;
-	}
-	return n;
+	return skb ? message_left(mq, skb) : 0;
 }
 
 static void tell_frame(struct ws_pass *ps, const struct chunk *c, u32 left)
@@ -297,6 +328,13 @@ static void chunk_done(struct ws_msgq *mq, struct sk_buff *skb, u32 n)
 	kfree_skb(skb);
 }
 
+/* Messages that the caller does not see go. */
+static void drop_silent(struct ws_msgq *mq, const struct sk_buff *until)
+{
+	while (mq->whole && skb_peek(&mq->q) != until)
+		chunk_done(mq, skb_peek(&mq->q), 0);
+}
+
 /* Take the rest of the first message away: MSG_TRUNC. */
 static void drop_rest(struct ws_msgq *mq)
 {
@@ -321,13 +359,16 @@ static void drop_rest(struct ws_msgq *mq)
 int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 {
 	struct ws_msgq *mq = ctx->aux->msgq;
-	u32 left = ws_msgq_inq(ctx);
-	struct sk_buff *skb, *next;
+	struct sk_buff *skb = first_seen(mq, ps->cmsg), *next;
 	bool end;
+	u32 left;
 
-	if (!mq->whole)
+	if (!ps->peek)
+		drop_silent(mq, skb);
+	if (!skb)
 		return 0;
-	skb_queue_walk_safe(&mq->q, skb, next) {
+	left = message_left(mq, skb);
+	skb_queue_walk_from_safe(&mq->q, skb, next) {
 		struct chunk *c = chunk_of(skb);
 		u32 n = min_t(size_t, ps->len - ps->done, skb->len - c->off);
 

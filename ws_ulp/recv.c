@@ -6,15 +6,18 @@
 
 #include "ws.h"
 
-/* Nothing to read. Return: 0 = the end, a negative errno once, 1 = wait. */
-static int why_nothing(struct ws_ctx *ctx, bool keep)
+/*
+ * Nothing to read. Return: 0 = the end, a negative errno once, 1 = wait. A peek
+ * leaves empty messages where they are, so that the end may be behind them.
+ */
+static int why_nothing(struct ws_ctx *ctx, bool peek, bool keep)
 {
 	struct sock *sk = ctx->sk;
 	int err;
 
 	if (ws_is(ctx, WS_F_RX_SHUT))
 		return 0;
-	if (ws_rx_at_end(ctx)) {
+	if (ws_rx_at_end(ctx) || (peek && ws_is(ctx, WS_F_RX_END))) {
 		ws_rx_reached_end(ctx);
 	} else if (sk->sk_err) {
 		return keep ? -sk->sk_err : sock_error(sk);
@@ -39,10 +42,26 @@ static bool fills(const struct ws_ctx *ctx, size_t room)
 	       READ_ONCE(ctx->rd.avail) >= room;
 }
 
-/* Wait with the lock dropped until there may be something to read. */
-static int wait_readable(struct ws_ctx *ctx, long *timeo, size_t room)
+/* Nothing more will come, or nothing more is wanted. */
+static bool over(const struct ws_ctx *ctx)
+{
+	const struct sock *sk = ctx->sk;
+
+	return READ_ONCE(ctx->flags) & (WS_F_RX_END | WS_F_RX_SHUT) ||
+	       READ_ONCE(sk->sk_err) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       inet_sk_state_load(sk) == TCP_CLOSE;
+}
+
+/*
+ * Wait with the lock dropped until there may be something to read, besides
+ * what a peek has passed over.
+ */
+static int wait_readable(struct ws_ctx *ctx, long *timeo, size_t room,
+			 bool peek)
 {
 	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	u32 seen = peek ? ws_rx_level(ctx) : 0;
 	struct sock *sk = ctx->sk;
 
 	if (!*timeo)
@@ -51,8 +70,8 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo, size_t room)
 		return sock_intr_errno(*timeo);
 	add_wait_queue(sk_sleep(sk), &wait);
 	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
-	sk_wait_event(sk, timeo, ws_rx_readable(ctx) || fills(ctx, room),
-		      &wait);
+	sk_wait_event(sk, timeo, ws_rx_level(ctx) != seen || over(ctx) ||
+		      fills(ctx, room), &wait);
 	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
 	remove_wait_queue(sk_sleep(sk), &wait);
 	return 0;
@@ -75,13 +94,8 @@ static int read_stream(struct ws_ctx *ctx, struct ws_pass *ps)
 
 static int read_message(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 {
-	int err;
+	int err = ws_msgq_read(ctx, ps, flags);
 
-	do {
-		ps->eor = false;
-		err = ws_msgq_read(ctx, ps, flags);
-		/* read() cannot tell an empty message from the end */
-	} while (!err && ps->eor && !ps->done && !ps->cmsg && !ps->peek);
 	ps->stop = ps->eor || ps->trunc;
 	return err;
 }
@@ -102,7 +116,8 @@ static void pad_record(struct ws_pass *ps, u32 len)
  */
 static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 {
-	struct ws_pass one = { .to = ps->to, .cmsg = true, .cur = ps->cur };
+	struct ws_pass one = { .to = ps->to, .cmsg = true, .cur = ps->cur,
+			       .peek = ps->peek };
 	struct ws_reader saved = ctx->rd;
 	struct iov_iter head = *ps->to;
 	struct ws_rec rec = { };
@@ -153,9 +168,13 @@ static int read_records(struct ws_ctx *ctx, struct ws_pass *ps)
 	if (!ctx->rd.whole && !part_due(ctx, ps->len - sizeof(struct ws_rec)))
 		return 0;
 	while (!err && !ps->stop && (ctx->rd.whole || !ps->done) &&
-	       ps->len - ps->done >= REC_MIN)
+	       ps->len - ps->done >= REC_MIN) {
 		if (!ws_rx_pass_short(ctx, ps, true))
 			err = read_record(ctx, ps);
+		/* the next may be bad, and a peek must not fail over it */
+		if (ps->peek)
+			break;
+	}
 	ps->stop = ps->done;
 	if (ps->peek && err != -EILSEQ)
 		ctx->rd = saved;
@@ -192,13 +211,13 @@ static int read_wait(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 			return err;
 		if (ps->done && !all)
 			return 0;
-		err = why_nothing(ctx, ps->peek || ps->done);
+		err = why_nothing(ctx, ps->peek, ps->peek || ps->done);
 		/* the peer may wait for the window that was read from */
 		if (err > 0)
 			ws_rx_consume(ctx);
 		if (err > 0)
 			err = wait_readable(ctx, &timeo, ps->len -
-					    sizeof(struct ws_rec));
+					    sizeof(struct ws_rec), ps->peek);
 		else if (!err)
 			return 0;
 		if (err)
@@ -308,28 +327,24 @@ u32 ws_rx_level(const struct ws_ctx *ctx)
  */
 bool ws_rx_readable(const struct ws_ctx *ctx)
 {
-	const struct sock *sk = ctx->sk;
-
-	return ws_rx_level(ctx) ||
-	       READ_ONCE(ctx->flags) & (WS_F_RX_END | WS_F_RX_SHUT) ||
-	       READ_ONCE(sk->sk_err) ||
-	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
-	       inet_sk_state_load(sk) == TCP_CLOSE;
+	return ws_rx_level(ctx) || over(ctx);
 }
 
-/* Heads and padding of the whole messages that are there count too. */
+/* Heads and padding count too; a part of a message comes alone. */
 static int records_inq(struct ws_ctx *ctx)
 {
 	struct ws_cursor cur = { };
 	u64 n = 0;
 
-	while (ctx->rd.whole) {
+	while (ctx->rd.whole || (!n && part_due(ctx, SIZE_MAX))) {
 		struct ws_pass ps = { .len = INT_MAX, .cmsg = true,
 				      .cur = cur };
 
-		if (ws_rx_pass(ctx, &ps) || !ps.eor)
+		if (ws_rx_pass(ctx, &ps) || (!ps.eor && (n || !ps.done)))
 			break;
 		n += sizeof(struct ws_rec) + ALIGN(ps.done, REC_ALIGN);
+		if (!ps.eor)
+			break;
 		cur = ps.cur;
 	}
 	return min_t(u64, n, INT_MAX);

@@ -565,17 +565,17 @@ static void reader_fail(struct ws_ctx *ctx)
 static void pass_frame(struct ws_pass *ps, struct ws_reader *rd)
 {
 	bool ctrl = ws_opcode_is_ctrl(rd->b0);
+	bool *first = ctrl ? &rd->ctrl_first : &rd->first;
 
 	ps->frame.opcode = (ctrl ? rd->b0 : rd->msg_b0) & WS_B0_OPCODE;
 	ps->frame.flags &= WS_F_FIRST;
 	ps->frame.flags |= (ctrl ? rd->b0 : rd->msg_b0) & WS_RSV_MASK;
 	if (rd->b0 & WS_B0_FIN)
 		ps->frame.flags |= WS_F_FIN;
-	if (!ps->done && (rd->first || ctrl))
+	if (!ps->done && *first)
 		ps->frame.flags |= WS_F_FIRST;
 	ps->frame.left = rd->left;
-	if (!ctrl)
-		rd->first = false;
+	*first = false;
 }
 
 /* The last byte of a frame was returned, or it has none. */
@@ -589,8 +589,10 @@ static int pass_frame_end(struct ws_ctx *ctx, struct ws_pass *ps)
 		ps->eor = true;
 		ps->stop = true;
 	} else if (rd->b0 & WS_B0_FIN) {
-		if (ps->to && rd->utf8 != WS_UTF8_OK && !ps->peek) {
-			reader_fail(ctx);	/* ends inside a character */
+		/* ends inside a character; bytes that a peek shows stay */
+		if (ps->to && rd->utf8 != WS_UTF8_OK &&
+		    !(ps->peek && ps->done)) {
+			reader_fail(ctx);
 			return -EILSEQ;
 		}
 		rd->whole--;
@@ -650,6 +652,7 @@ static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps,
 		rd->b0 = h.b0;
 		rd->left = h.len;
 		rd->key = h.key;
+		rd->ctrl_first = true;
 	} else {
 		reader_enter(rd, &h);
 	}
@@ -667,6 +670,9 @@ static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
 	u32 n = ctx->scan.seq - rd->seq;
 	int ret;
 
+	/* the rest of one that a caller with room had begun */
+	if (ws_opcode_is_ctrl(rd->b0) && !ps->cmsg)
+		return -EIO;
 	n = min_t(u64, n, rd->left);
 	n = min_t(size_t, n, ps->len - ps->done);
 	n = min(n, cur->skb->len - cur->off);

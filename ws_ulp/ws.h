@@ -113,6 +113,7 @@ struct ws_proto {
  * @b0: first byte of the current frame
  * @msg_b0: first byte of the current message's first frame
  * @first: no payload of the message was read yet
+ * @ctrl_first: likewise of the control frame
  *
  * A copy of it is all that MSG_PEEK and a fault have to restore.
  */
@@ -127,6 +128,7 @@ struct ws_reader {
 	u8	b0;
 	u8	msg_b0;
 	bool	first;
+	bool	ctrl_first;
 };
 
 /**

@@ -87,10 +87,14 @@ TEST_F(ctrl, in_pieces)
 	m = peer_recvmsg(self->fd, buf, 100, 0);
 	EXPECT_EQ(100, m.len);
 	EXPECT_EQ(0, m.flags & MSG_EOR);
+	EXPECT_EQ(WS_F_FIRST | WS_F_FIN, m.frame.flags);
 	EXPECT_EQ(25, m.frame.left);
+	/* the rest is no data either */
+	EXPECT_EQ(0, peer_fails(self->fd, EIO));
 	m = peer_recvmsg(self->fd, buf + 100, 25, 0);
 	EXPECT_EQ(25, m.len);
 	EXPECT_EQ(MSG_EOR, m.flags & MSG_EOR);
+	EXPECT_EQ(WS_F_FIN, m.frame.flags);
 	EXPECT_EQ(WS_OP_PING, m.frame.opcode);
 	EXPECT_EQ(0, memcmp(buf, data, sizeof(data)));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* MSG_PEEK and FIONREAD: what the next read returns, and no trace of asking */
 #include "fixture.h"
+#include "asleep.h"
 
 PEER_FIXTURE(peek)
 
@@ -122,6 +123,76 @@ TEST_F(peek, empty_message)
 	EXPECT_EQ(0, peer_poll(self->fd, POLLIN, 0));
 }
 
+/* Whose call has no room for WS_FRAME does not see it; others still do. */
+static void passes_empty(struct __test_metadata *_metadata, struct peer *p)
+{
+	struct peer_msg m;
+	char buf[8];
+
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, ""));
+	ASSERT_EQ(0, peer_text(p, FIN | BINARY, "behind"));
+	ASSERT_EQ(0, peer_sync(p));
+	EXPECT_EQ(0, shows(p->fd, "behind"));
+	EXPECT_EQ(6, inq(p->fd));
+	m = peer_recvmsg(p->fd, buf, 8, 0);
+	EXPECT_EQ(0, m.len);
+	ASSERT_TRUE(m.framed);
+	EXPECT_EQ(TEXT, m.frame.opcode);
+	EXPECT_EQ(0, peer_gets(p->fd, "behind"));
+}
+
+TEST_F(peek, passes_an_empty_message)
+{
+	passes_empty(_metadata, &self->p);
+}
+
+TEST_F(peek, passes_a_whole_empty_message)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_MESSAGE));
+	passes_empty(_metadata, &self->p);
+}
+
+static ssize_t peek_call(struct peer_job *job)
+{
+	return recv(job->fd, job->buf, job->len, MSG_PEEK);
+}
+
+/* It stays in the queue: nothing to wake up for, again and again */
+TEST_F(peek, sleeps_behind_an_empty_message)
+{
+	struct peer *p = &self->p;
+	char buf[8];
+	struct peer_job job = {
+		.call = peek_call, .fd = self->fd, .buf = buf, .len = 8,
+	};
+	int mode;
+
+	for (mode = WS_RX_STREAM; mode <= WS_RX_MESSAGE; mode++) {
+		ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, mode));
+		ASSERT_EQ(0, peer_text(p, FIN | TEXT, ""));
+		ASSERT_EQ(0, peer_start_call(&job));
+		ASSERT_EQ(0, asleep(1));
+		ASSERT_EQ(0, peer_text(p, FIN | TEXT, "woken"));
+		EXPECT_EQ(5, peer_join(&job));
+		EXPECT_EQ(0, peer_gets(self->fd, "woken"));
+	}
+}
+
+TEST_F(peek, end_behind_an_empty_message)
+{
+	struct peer_msg m;
+	char buf[8];
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, ""));
+	ASSERT_EQ(0, peer_send_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, shows(self->fd, ""));
+	m = peer_recvmsg(self->fd, buf, 8, 0);
+	EXPECT_EQ(0, m.len);
+	EXPECT_TRUE(m.framed);
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
+}
+
 TEST_F(peek, nothing)
 {
 	char c;
@@ -201,6 +272,18 @@ TEST_F(peek, bad_text_before_it_is_read)
 	EXPECT_EQ(0, peer_see_close(p, 1007, ""));
 }
 
+TEST_F(peek, text_that_ends_in_a_character)
+{
+	char c;
+
+	ASSERT_EQ(0, peer_text(&self->p, TEXT, "good\343"));
+	ASSERT_EQ(0, peer_gets(self->fd, "good\343"));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | CONT, ""));
+	EXPECT_ERRNO(EILSEQ, recv(self->fd, &c, 1, MSG_PEEK));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1007, ""));
+	EXPECT_EQ(0, peer_fails(self->fd, EILSEQ));
+}
+
 TEST_F(peek, inq_of_a_part)
 {
 	char buf[64], c;
@@ -259,6 +342,25 @@ TEST_F(peek, records)
 	EXPECT_EQ(16, n);
 	EXPECT_EQ(16, recv(self->fd, b, sizeof(b), 0));
 	EXPECT_EQ(0, memcmp(a, b, sizeof(a)));
+}
+
+TEST_F(peek, record_before_a_bad_one)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	int i;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_RECORDS));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "good"));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "\377"));
+	ASSERT_EQ(0, peer_sync(p));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(16, recv(self->fd, buf, sizeof(buf),
+				   i < 2 ? MSG_PEEK : 0));
+		EXPECT_EQ(0, memcmp(buf + sizeof(struct ws_rec), "good", 4));
+	}
+	EXPECT_ERRNO(EILSEQ, recv(self->fd, buf, sizeof(buf), 0));
+	EXPECT_EQ(0, peer_see_close(p, 1007, ""));
 }
 
 TEST_HARNESS_MAIN

@@ -343,6 +343,21 @@ TEST_F(records, fionread)
 	EXPECT_EQ(n, recv(self->fd, buf, sizeof(buf), 0));
 }
 
+/* What a read returns of a message whose end will not come */
+TEST_F(records, fionread_of_a_part)
+{
+	char buf[256];
+	int n = -1;
+
+	ASSERT_EQ(0, peer_text(&self->p, TEXT, "cut"));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	ASSERT_EQ(POLLIN, peer_poll(self->fd, POLLIN, PEER_LIMIT) & POLLIN);
+	ASSERT_EQ(0, ioctl(self->fd, FIONREAD, &n));
+	EXPECT_EQ(16, n);
+	EXPECT_EQ(n, recv(self->fd, buf, sizeof(buf), 0));
+	EXPECT_ERRNO(ECONNRESET, recv(self->fd, buf, sizeof(buf), 0));
+}
+
 TEST_F(records, mode_changes_between_messages)
 {
 	int fd = self->fd;
