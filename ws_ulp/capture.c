@@ -35,7 +35,11 @@ static __always_inline bool get_short(u8 *p, const u8 __user *u, size_t len)
 	size_t i = 0;
 
 	if (len >= 16) {
-		for (; i + 16 < len; i += 16)
+		for (; i + 32 < len; i += 32) {
+			get_two(u64, p, u, i, i + 8);
+			get_two(u64, p, u, i + 16, i + 24);
+		}
+		if (i + 16 < len)
 			get_two(u64, p, u, i, i + 8);
 		get_two(u64, p, u, len - 16, len - 8);
 	} else if (len >= 8) {
@@ -104,28 +108,28 @@ static u32 capture_segment(u8 *p, u32 *room, struct iov_iter *from,
 			   const struct ws_txrec *rec, u32 nr, bool masked)
 {
 	size_t there = segment(from);
-	const u8 __user *u = iter_iov_addr(from), *begin = u;
+	const u8 __user *u = iter_iov_addr(from), *begin = u, *end = u + there;
 	const u32 hlen = ws_short_hdr(masked);
 	const u16 mask = masked ? WS_B1_MASK << 8 : 0;
-	u32 left = *room, i;
+	const u8 *p_end = p + *room;
+	u32 i;
 
 	if (should_fail_usercopy() || !user_read_access_begin(u, there))
 		return 0;
 	for (i = 0; i < nr; i++) {
 		u32 len = rec[i].len;
 
-		if (len > WS_SHORT_MAX || len > there || hlen + len > left)
+		if (len > WS_SHORT_MAX || u + len > end ||
+		    p + hlen + len > p_end)
 			break;
 		put_unaligned_le16(ws_txrec_b0(&rec[i]) | len << 8 | mask, p);
 		if (!get_short(p + hlen, u, len))
 			break;
 		u += len;
 		p += hlen + len;
-		there -= len;
-		left -= hlen + len;
 	}
 	user_read_access_end();
-	*room = left;
+	*room = p_end - p;
 	advance(from, u - begin);
 	return i;
 }
