@@ -57,9 +57,10 @@ static long long rss(void)
 	return settled("/proc/self/status", "VmRSS:");
 }
 
+/* In whole bytes: a page more or less is of somebody else. */
 static double each(long long bytes)
 {
-	return (double)bytes / CONNECTIONS;
+	return (bytes + CONNECTIONS / 2) / CONNECTIONS;
 }
 
 void bench_idle(void)
