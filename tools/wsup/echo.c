@@ -4,10 +4,6 @@
  * are (WS_RX_RECORDS), and they leave together (WS_RECORDS): two operations,
  * however many messages. Messages longer than a chunk go part by part.
  *
- * A send does not wait, and the next read is linked behind it: both are given
- * to the kernel in one call, which then waits for data. If the send finds no
- * room, the read is cancelled with it.
- *
  * Memory is taken when data arrives, not before. It comes from a fixed number
  * of chunks; who cannot send on at once moves to memory of its own size, so
  * that slow readers do not keep the chunks from others.
@@ -95,8 +91,6 @@ static void receive(struct loop *loop, struct conn *conn)
 	conn->op.done = on_receive;
 	io_uring_prep_recv(sqe, conn->fd, NULL, CHUNK_DATA,
 			   conn->stopping ? MSG_DONTWAIT : 0);
-	if (!conn->stopping)
-		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
 }
@@ -134,16 +128,15 @@ static size_t after(const struct chunk *chunk, size_t at)
 	return at + ((len + 7) & ~(size_t)7);
 }
 
-static void set_control(struct chunk *chunk, const struct ws_txrec *batch,
-			size_t n)
+static void set_control(struct chunk *chunk, int type, const void *data,
+			size_t len)
 {
 	struct cmsghdr *head = &chunk->control.head;
-	size_t len = n * sizeof(*batch);
 
 	head->cmsg_len = CMSG_LEN(len);
 	head->cmsg_level = SOL_WS;
-	head->cmsg_type = WS_RECORDS;
-	memcpy(CMSG_DATA(head), batch, len);
+	head->cmsg_type = type;
+	memcpy(CMSG_DATA(head), data, len);
 	chunk->msg.msg_control = head;
 	chunk->msg.msg_controllen = CMSG_SPACE(len);
 }
@@ -156,32 +149,26 @@ static void add_payload(struct chunk *chunk, const struct ws_rec *rec)
 	iov->iov_len = rec->len;
 }
 
-/* A message or a part of one. What the first is told counts for the others. */
-static void prepare_part(struct conn *conn, struct chunk *chunk,
-			 struct io_uring_sqe *sqe, int flags)
+/* The type goes with the first part of a message only. */
+static int prepare_part(struct conn *conn, struct chunk *chunk)
 {
 	const struct ws_rec *rec = record(chunk, chunk->at);
+	int type = rec->opcode;
 
-	if (!conn->open && conn->type != rec->opcode) {
-		set_int(conn->fd, WS_TX_TYPE, rec->opcode);
-		conn->type = rec->opcode;
-	}
-	if (rec->flags & WS_F_MORE)
-		flags |= MSG_MORE;
+	if (!conn->open)
+		set_control(chunk, WS_TX_TYPE, &type, sizeof(type));
+	add_payload(chunk, rec);
 	chunk->next = after(chunk, chunk->at);
-	io_uring_prep_send(sqe, conn->fd, rec + 1, rec->len, flags);
+	return rec->flags & WS_F_MORE ? MSG_MORE : 0;
 }
 
 /* All the whole messages that follow one another. */
-static void prepare_batch(struct conn *conn, struct chunk *chunk,
-			  struct io_uring_sqe *sqe, int flags)
+static void prepare_batch(struct chunk *chunk)
 {
 	struct ws_txrec batch[BATCH];
 	const struct ws_rec *rec;
 	size_t n = 0, at;
 
-	memset(&chunk->msg, 0, sizeof(chunk->msg));
-	chunk->msg.msg_iov = chunk->iov;
 	for (at = chunk->at; at < chunk->len && n < BATCH;
 	     at = after(chunk, at)) {
 		rec = record(chunk, at);
@@ -194,21 +181,22 @@ static void prepare_batch(struct conn *conn, struct chunk *chunk,
 		};
 		add_payload(chunk, rec);
 	}
-	set_control(chunk, batch, n);
+	set_control(chunk, WS_RECORDS, batch, n * sizeof(*batch));
 	chunk->next = at;
-	io_uring_prep_sendmsg(sqe, conn->fd, &chunk->msg, (unsigned int)flags);
 }
 
-static void prepare(struct conn *conn, struct io_uring_sqe *sqe, int flags)
+/* Return: flags for the call. */
+static int prepare(struct conn *conn, struct chunk *chunk)
 {
-	struct chunk *chunk = conn->chunk;
 	bool more = record(chunk, chunk->at)->flags & WS_F_MORE;
 	bool single = after(chunk, chunk->at) >= chunk->len;
 
+	memset(&chunk->msg, 0, sizeof(chunk->msg));
+	chunk->msg.msg_iov = chunk->iov;
 	if (conn->open || more || single)
-		prepare_part(conn, chunk, sqe, flags);
-	else
-		prepare_batch(conn, chunk, sqe, flags);
+		return prepare_part(conn, chunk);
+	prepare_batch(chunk);
+	return 0;
 }
 
 /* What is left moves out of the loop's memory. */
@@ -249,15 +237,16 @@ static void after_send(struct loop *loop, struct conn *conn)
 	}
 	conn->chunk = NULL;
 	give_back(loop, chunk);
-	if (!conn->follows)
-		receive(loop, conn);
-	else if (conn->stopping)
-		loop_cancel(loop, &conn->op);
+	receive(loop, conn);
 }
 
 /* All or nothing: a send is no longer than WS_TX_FRAME_MAX. */
-static void send_ended(struct loop *loop, struct conn *conn, int res)
+static void on_sent(struct loop *loop, struct op *op, int res,
+		    unsigned int flags)
 {
+	struct conn *conn = container_of(op, struct conn, op);
+
+	(void)flags;
 	if (res >= 0)
 		after_send(loop, conn);
 	else if ((res == -ECANCELED || res == -EAGAIN) && handing_over(conn))
@@ -268,39 +257,17 @@ static void send_ended(struct loop *loop, struct conn *conn, int res)
 		conn_close(loop, conn);
 }
 
-static void on_sent(struct loop *loop, struct op *op, int res,
-		    unsigned int flags)
-{
-	struct conn *conn = container_of(op, struct conn, send);
-
-	(void)flags;
-	loop->instant -= conn->follows;
-	if (res < 0 && conn->follows)
-		conn->error = res;	/* until the read is back */
-	else
-		send_ended(loop, conn, res);
-}
-
 /* From the loop's memory only what is taken at once; a successor can wait. */
 static void send_next(struct loop *loop, struct conn *conn)
 {
 	struct chunk *chunk = conn->chunk;
-	int flags = MSG_NOSIGNAL;
-	struct io_uring_sqe *sqe;
+	int flags = MSG_NOSIGNAL | prepare(conn, chunk);
 
-	loop_reserve(loop, 2);
-	sqe = loop_sqe(loop, &conn->send);
-	conn->send.done = on_sent;
 	if (chunk->number != PRIVATE || handing_over(conn))
 		flags |= MSG_DONTWAIT;
-	prepare(conn, sqe, flags);
-	conn->follows = flags & MSG_DONTWAIT && !conn->stopping &&
-			chunk->next == chunk->len;
-	if (!conn->follows)
-		return;
-	loop->instant++;
-	sqe->flags |= IOSQE_IO_LINK;
-	receive(loop, conn);
+	conn->op.done = on_sent;
+	io_uring_prep_sendmsg(loop_sqe(loop, &conn->op), conn->fd, &chunk->msg,
+			      (unsigned int)flags);
 }
 
 static void received(struct loop *loop, struct conn *conn, int number, int len)
@@ -319,12 +286,6 @@ static void on_receive(struct loop *loop, struct op *op, int res,
 {
 	struct conn *conn = container_of(op, struct conn, op);
 
-	if (conn->error) {
-		res = conn->error;
-		conn->error = 0;
-		send_ended(loop, conn, res);
-		return;
-	}
 	if (res > 0) {
 		received(loop, conn, (int)(flags >> IORING_CQE_BUFFER_SHIFT),
 			 res);
@@ -345,9 +306,8 @@ static void on_receive(struct loop *loop, struct op *op, int res,
 static void echo_begin(struct loop *loop, struct conn *conn,
 		       const struct wsup_hs *hs)
 {
+	(void)hs;
 	set_int(conn->fd, WS_RX_MODE, WS_RX_RECORDS);
-	if (hs)
-		conn->type = serve.text ? serve.text : WS_OP_BINARY;
 	receive(loop, conn);
 }
 
@@ -359,10 +319,8 @@ static void echo_stop(struct loop *loop, struct conn *conn)
 {
 	if (!list_empty(&conn->starved))
 		return;
-	if (!conn->chunk)
+	if (!conn->chunk || serve_stop == STOP_HANDOVER)
 		loop_cancel(loop, &conn->op);
-	else if (serve_stop == STOP_HANDOVER)
-		loop_cancel(loop, &conn->send);
 }
 
 struct echo_state {

@@ -59,17 +59,6 @@ struct io_uring_sqe *loop_sqe(struct loop *loop, struct op *op)
 }
 
 /**
- * loop_reserve() - have room for operations that belong together
- * @loop: of this thread
- * @n: how many
- */
-void loop_reserve(struct loop *loop, unsigned int n)
-{
-	if (io_uring_sq_space_left(&loop->ring) < n)
-		io_uring_submit(&loop->ring);
-}
-
-/**
  * loop_poll() - wait once for a descriptor
  * @loop: of this thread
  * @op: gets the completion
@@ -482,7 +471,6 @@ static void make_ring(struct loop *loop)
 
 	if (err)
 		die("io_uring: %s ('wsup doctor' tells more)", strerror(-err));
-	io_uring_register_ring_fd(&loop->ring);	/* does without, too */
 }
 
 static void handle_completions(struct loop *loop)
@@ -520,8 +508,7 @@ void loop_run(struct loop *loop)
 	if (!loop->number)
 		serve_setup(loop);
 	while (!finished(loop)) {
-		/* what completes at once is nothing to wake up for */
-		ret = io_uring_submit_and_wait(&loop->ring, loop->instant + 1);
+		ret = io_uring_submit_and_wait(&loop->ring, 1);
 		if (ret < 0 && ret != -EINTR)
 			die("io_uring: %s", strerror(-ret));
 		handle_completions(loop);

@@ -62,8 +62,8 @@ struct serve_options {
 extern struct serve_options serve;
 
 /*
- * A connection waits for one thing at a time, through @op, unless it has
- * operations of its own.
+ * A connection waits for one thing at a time, through @op; a relayed one for
+ * several, through operations of its own.
  */
 struct conn {
 	struct op	op;
@@ -76,10 +76,6 @@ struct conn {
 		struct chunk	*chunk;	/* echo: what is being sent */
 		struct relay	*relay;
 	};
-	struct op	send;		/* echo: before @op, if both are due */
-	int		error;		/* echo: of that send; @op ends, too */
-	int		type;		/* echo: WS_TX_TYPE; 0: not known */
-	bool		follows;	/* echo: @op does when @send is done */
 	bool		open;		/* echo: a message, sent in part */
 };
 
@@ -92,8 +88,6 @@ struct listener {
 /* One for each thread. */
 struct loop {
 	struct io_uring	ring;
-	unsigned int	instant;	/* operations that do not wait, with
-					 * one behind them that does */
 	pthread_t	thread;
 	unsigned int	number;
 	struct op	ignore;
@@ -127,7 +121,6 @@ enum stop {
 extern enum stop serve_stop;
 
 struct io_uring_sqe *loop_sqe(struct loop *loop, struct op *op);
-void loop_reserve(struct loop *loop, unsigned int n);
 void loop_poll(struct loop *loop, struct op *op, int fd, short events);
 void loop_cancel(struct loop *loop, struct op *op);
 void loop_init(struct loop *loop, unsigned int number, const int *listeners,
