@@ -280,8 +280,8 @@ static size_t good_text(const byte *p, size_t n, bool *whole)
 
 static const char *const not_utf8[] = {
 	"\xff", "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80",
-	"\xe2\x82" "a", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80",
-	"\xc3" "b", "\xf1\x80\x80" "c",
+	"\342\202a", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80",
+	"\303b", "\361\200\200c",
 };
 
 /* Text that turns bad somewhere, or ends in the middle of a character */
@@ -716,6 +716,7 @@ static int take_ctrl(struct round *r, struct place *at, const struct got *g,
 {
 	size_t left = f->len - at->off, n = g->n;
 	int flags = WS_F_FIN | (at->off ? 0 : WS_F_FIRST);
+	bool whole;
 
 	if (n > left)
 		return wrong("%zu of %zu bytes of a control frame", n, left);
@@ -725,7 +726,8 @@ static int take_ctrl(struct round *r, struct place *at, const struct got *g,
 		return -1;
 	if (g->trunc)
 		n = left;
-	if (g->eor != (n == left) && !g->trunc)
+	whole = n == left;
+	if (g->eor != whole && !g->trunc)
 		return wrong("eor %d after %zu of %zu", g->eor, n, left);
 	if (frame_is(r, g, f, flags, left - n))
 		return -1;
@@ -937,7 +939,9 @@ static int receive_told(struct round *r, struct got *g)
 		return wrong("FIONREAD: %s", strerror(errno));
 	g->size = BUFFER;
 	receive_plain(r, g, MSG_DONTWAIT);
-	if (told && g->n < told && r->end != BAD_TEXT && (g->n >= 0 || g->err != EIO))
+	/* EIO: a control frame, and no room to tell */
+	if (told && g->n < told && r->end != BAD_TEXT &&
+	    (g->n >= 0 || g->err != EIO))
 		return wrong("FIONREAD %d, recv %zd", told, g->n);
 	if (r->quiet && !told && g->n > 0)
 		return wrong("FIONREAD 0, recv %zd", g->n);
