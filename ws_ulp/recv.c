@@ -77,7 +77,7 @@ static int wait_readable(struct ws_ctx *ctx, long *timeo, size_t room,
 	return 0;
 }
 
-/* One walk; MSG_PEEK leaves no trace of it, but for a failed connection. */
+/* One walk; MSG_PEEK leaves no trace of it. */
 static int read_stream(struct ws_ctx *ctx, struct ws_pass *ps)
 {
 	struct ws_reader saved;
@@ -87,7 +87,7 @@ static int read_stream(struct ws_ctx *ctx, struct ws_pass *ps)
 		return 0;
 	saved = ctx->rd;
 	err = ws_rx_pass(ctx, ps);
-	if (ps->peek && err != -EILSEQ)
+	if (ps->peek)
 		ctx->rd = saved;
 	return err;
 }
@@ -168,15 +168,11 @@ static int read_records(struct ws_ctx *ctx, struct ws_pass *ps)
 	if (!ctx->rd.whole && !part_due(ctx, ps->len - sizeof(struct ws_rec)))
 		return 0;
 	while (!err && !ps->stop && (ctx->rd.whole || !ps->done) &&
-	       ps->len - ps->done >= REC_MIN) {
+	       ps->len - ps->done >= REC_MIN)
 		if (!ws_rx_pass_short(ctx, ps, true))
 			err = read_record(ctx, ps);
-		/* the next may be bad, and a peek must not fail over it */
-		if (ps->peek)
-			break;
-	}
 	ps->stop = ps->done;
-	if (ps->peek && err != -EILSEQ)
+	if (ps->peek)
 		ctx->rd = saved;
 	return err;
 }
@@ -194,7 +190,7 @@ static int read_once(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 	else
 		err = read_stream(ctx, ps);
 	/* a failed connection keeps its error in rx_err, to be told once */
-	return err == -EILSEQ ? 0 : err;
+	return err == -EILSEQ && !ps->peek ? 0 : err;
 }
 
 /* As bytes on TCP, but across nothing that separates messages. */

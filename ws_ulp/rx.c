@@ -552,14 +552,20 @@ void ws_rx_fail(struct ws_ctx *ctx, u16 code)
 	}
 }
 
-/* Text turned bad at the reader: what the scanner found after it is void. */
-static void reader_fail(struct ws_ctx *ctx)
+/*
+ * Text turned bad at the reader: what the scanner found after it is void. Only
+ * a read has come so far for good: a peek may have passed something over.
+ */
+static int reader_fail(struct ws_ctx *ctx, const struct ws_pass *ps)
 {
-	ctx->scan.seq = ctx->rd.seq;
-	ctx->rd.avail = 0;
-	ctx->rd.events = 0;
-	ctx->rd.whole = 0;
-	ws_rx_fail(ctx, WS_CODE_BAD_DATA);
+	if (!ps->peek) {
+		ctx->scan.seq = ctx->rd.seq;
+		ctx->rd.avail = 0;
+		ctx->rd.events = 0;
+		ctx->rd.whole = 0;
+		ws_rx_fail(ctx, WS_CODE_BAD_DATA);
+	}
+	return -EILSEQ;
 }
 
 static void pass_frame(struct ws_pass *ps, struct ws_reader *rd)
@@ -591,10 +597,8 @@ static int pass_frame_end(struct ws_ctx *ctx, struct ws_pass *ps)
 	} else if (rd->b0 & WS_B0_FIN) {
 		/* ends inside a character; bytes that a peek shows stay */
 		if (ps->to && rd->utf8 != WS_UTF8_OK &&
-		    !(ps->peek && ps->done)) {
-			reader_fail(ctx);
-			return -EILSEQ;
-		}
+		    !(ps->peek && ps->done))
+			return reader_fail(ctx, ps);
 		rd->whole--;
 		ps->eor = true;
 		ps->stop = true;
@@ -683,7 +687,7 @@ static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
 			return 0;
 		}
 		if (ret == -EILSEQ)
-			reader_fail(ctx);
+			return reader_fail(ctx, ps);
 		if (ret < 0)
 			return ret;
 		n = ret;
@@ -706,7 +710,8 @@ static int pass_payload(struct ws_ctx *ctx, struct ws_pass *ps,
  *
  * Context: socket lock held, any context; in softirq @ps->to is no user's.
  * Return: 0, or a negative errno, even after bytes: the caller reports the
- * bytes and meets the error again. -EILSEQ has failed the connection.
+ * bytes and meets the error again. -EILSEQ has failed the connection, but not
+ * with @ps->peek.
  */
 int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps)
 {

@@ -280,8 +280,28 @@ TEST_F(peek, text_that_ends_in_a_character)
 	ASSERT_EQ(0, peer_gets(self->fd, "good\343"));
 	ASSERT_EQ(0, peer_text(&self->p, FIN | CONT, ""));
 	EXPECT_ERRNO(EILSEQ, recv(self->fd, &c, 1, MSG_PEEK));
-	EXPECT_EQ(0, peer_see_close(&self->p, 1007, ""));
 	EXPECT_EQ(0, peer_fails(self->fd, EILSEQ));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1007, ""));
+}
+
+/* What the peek has passed over is still there for who can see it */
+TEST_F(peek, empty_message_before_bad_text)
+{
+	struct peer_msg m;
+	char buf[8];
+	int i;
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | BINARY, ""));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "\377"));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	for (i = 0; i < 2; i++)
+		EXPECT_ERRNO(EILSEQ, recv(self->fd, buf, 8, MSG_PEEK));
+	m = peer_recvmsg(self->fd, buf, 8, 0);
+	EXPECT_EQ(0, m.len);
+	ASSERT_TRUE(m.framed);
+	EXPECT_EQ(BINARY, m.frame.opcode);
+	EXPECT_EQ(0, peer_fails(self->fd, EILSEQ));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1007, ""));
 }
 
 TEST_F(peek, inq_of_a_part)

@@ -621,8 +621,6 @@ static void step_over(struct round *r, struct place *at)
 	const struct frame *f = &r->frame[at->at++];
 
 	at->off = 0;
-	if (f->len)
-		at->passed = false;
 	if (!f->ctrl && f->fin)
 		at->begun = false;
 }
@@ -732,6 +730,7 @@ static int take_ctrl(struct round *r, struct place *at, const struct got *g,
 	if (frame_is(r, g, f, flags, left - n))
 		return -1;
 	at->off += n;
+	at->passed = false;
 	if (at->off == f->len)
 		step_over(r, at);
 	return 0;
@@ -762,6 +761,7 @@ static const struct frame *take_bytes(struct round *r, struct place *at,
 			return NULL;
 		at->off += n;
 		at->begun = true;
+		at->passed = false;
 		done += n;
 	}
 	return f;

@@ -149,13 +149,13 @@ TEST_F(threads, control_goes_between_fragments)
 	char *data = malloc(LONG);
 	struct peer *p = &self->p;
 	size_t at = 65536, len;
-	int b0, pings = 0;
+	int b0, pings = 0, seen;
 
 	begin_long(_metadata, p, &job, data);
 	ASSERT_EQ(0, peer_start_call(&ping));
-	/* nothing is read before it waits as well, or has got in */
-	while (peer_running(&ping) && count_asleep() < 2)
-		poll(NULL, 0, 1);
+	/* nothing is read before it waits as well, for good, or has got in */
+	for (seen = 0; peer_running(&ping) && seen < 50; poll(NULL, 0, 1))
+		seen = count_asleep() < 2 ? 0 : seen + 1;
 	ASSERT_EQ(0, peer_text(p, PING, "theirs"));
 	do {
 		ASSERT_EQ(0, see_frame(p, &b0, buf, &len));
