@@ -177,6 +177,54 @@ def exit_codes():
     contains(wsup('--version')[0], b'wsup 0.')
 
 
+@case('values: a bad one is told with what would be right')
+def bad_values():
+    for args, told in (
+            (('connect', '-t', 'x', 'ws://a/'), b'from 1ms to 1h, as 500ms'),
+            (('connect', '-t', '2h', 'ws://a/'), b'from 1ms to 1h, as 500ms'),
+            (('connect', '-t', '10 s', 'ws://a/'), b'--timeout: not a time'),
+            (('connect', '-P', '2d', 'ws://a/'), b'from 0 to 1d'),
+            (('connect', '-t', '1..2s', 'ws://a/'), b'--timeout: not a time'),
+            (('connect', '-t', '-1s', 'ws://a/'), b'--timeout: not a time'),
+            (('connect', '-t', '.', 'ws://a/'), b'--timeout: not a time'),
+            (('connect', '-L', '21', 'ws://a/'), b'a number from 0 to 20'),
+            (('serve', '--echo', '99999'), b'a number from 0 to 65535'),
+            (('serve', '--echo', 'localhost:'), b'a number from 0 to 65535'),
+            (('serve', '--echo', '[]:1'), b'not ADDRESS:PORT: []:1')):
+        contains(wsup(*args, code=2)[1], told)
+    _, err = wsup('connect', '-u', 'secret', 'ws://a/', code=2)
+    contains(err, b'--user: not NAME:PASSWORD')
+    lacks(err, b'secret')
+
+
+@case('values: times have units; options may stand behind arguments')
+def good_values():
+    for value in ('500ms', '10s', '1.5s', '0.5m', '1h', '2min', '700'):
+        _, err = wsup('connect', 'ws://127.0.0.1:1/', '-t', value, code=1)
+        contains(err, b'Connection refused')
+    start = time.monotonic()
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        port = listener.getsockname()[1]
+        wsup('connect', f'ws://127.0.0.1:{port}/', '-t', '0.3s', code=1)
+    contains(range(0, LIMIT // 3), int(time.monotonic() - start))
+    with Wsup('serve', '--echo', ':0', '-t', '1m') as server:
+        for host in ('127.0.0.1', '127.0.0.2'):
+            expect(upgrade(server.port, host=host).close(), 1000)
+    # what follows a command's name is the command's
+    _, err = wsup('attach', '--fd', 0, '--role', 'client', 'cat', '--nope',
+                  code=1)
+    lacks(err, b'unrecognized')
+
+
+@case('help COMMAND is the same as COMMAND --help')
+def help_command():
+    for command in ('connect', 'serve', 'accept', 'attach', 'stat', 'info',
+                    'doctor'):
+        expect(wsup('help', command), wsup(command, '--help'))
+    contains(wsup('help')[0], b'usage: wsup COMMAND')
+    contains(wsup('help', 'nope', code=2)[1], b'no such command: nope')
+
+
 @case('connect: lines are text messages, messages are lines')
 def connect_lines():
     got = []
@@ -919,7 +967,11 @@ def looking():
         contains(out, b'rx 5 bytes 2 frames 1 pings 0 pongs')
         contains(out, b'tx 5 bytes 2 frames 0 pings 1 pongs')
         expect(out.count(b'\trx'), 1)
-        wsup('info', 1, code=1)
+        _, err = wsup('info', 1, code=1)
+        contains(err, b'there is no WebSocket connection at port 1')
+        out, err = wsup('stat', 'WsCurrServer', 'WsNope', code=1)
+        contains(out, b'WsCurrServer')
+        expect(err, b'wsup: stat: no such counter: WsNope\n')
         fds = [fd for fd in os.listdir(f'/proc/{server.process.pid}/fd')
                if os.readlink(f'/proc/{server.process.pid}/fd/{fd}')
                .startswith('socket:')]

@@ -30,8 +30,8 @@ static const char accept_help[] =
 "      --auth NAME:PASSWORD ask for credentials\n"
 "      --realm TEXT         what for\n"
 "  -H, --header 'NAME: VALUE'  send a header\n"
-"  -P, --ping-interval MS   ping a client that is silent this long\n"
-"  -t, --timeout MS         for the handshake (10000)\n"
+"  -P, --ping-interval TIME ping a client that is silent this long\n"
+"  -t, --timeout TIME       for the handshake (10s)\n"
 "  -h, --help               this text\n";
 
 static const char attach_help[] =
@@ -102,10 +102,11 @@ int cmd_accept(int argc, char **argv)
 		{ 0, "auth", OPT_TEXT, WSUP_USER },
 		{ 0, "realm", OPT_TEXT, WSUP_REALM },
 		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
-		{ 'P', "ping-interval", OPT_INT, .to = &opt.ping_interval,
+		{ 'P', "ping-interval", OPT_TIME, .to = &opt.ping_interval,
 		  .max = DAY_MS },
-		{ 't', "timeout", OPT_NUMBER, WSUP_TIMEOUT },
-		{}
+		{ 't', "timeout", OPT_TIME, WSUP_TIMEOUT,
+		  .min = 1, .max = HOUR_MS },
+		{ .kind = OPT_COMMAND }
 	};
 	struct wsup_config *config = new_config();
 	struct wsup_hs *hs;
@@ -164,7 +165,7 @@ int cmd_attach(int argc, char **argv)
 		{ 'r', "role", OPT_CALL, 1, .call = set_role },
 		{ 0, "preload", OPT_STRING, .to = &opt.preload },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
-		{}
+		{ .kind = OPT_COMMAND }
 	};
 	static char early[65537];
 	size_t len = 0;

@@ -52,8 +52,8 @@ static const char help[] =
 "                           this option as ws_proxy, http_proxy, all_proxy\n"
 "                           and no_proxy in the environment tell\n"
 "  -L, --redirects N        follow so many redirects (0)\n"
-"  -P, --ping-interval MS   ping a server that is silent this long\n"
-"  -t, --timeout MS         for the handshake (10000)\n"
+"  -P, --ping-interval TIME ping a server that is silent this long\n"
+"  -t, --timeout TIME       for the handshake (10s)\n"
 "  -v, --verbose            tell how it began and ended\n"
 "  -h, --help               this text\n";
 
@@ -277,10 +277,12 @@ int cmd_connect(int argc, char **argv)
 		{ 'o', "origin", OPT_TEXT, WSUP_ORIGIN },
 		{ 'u', "user", OPT_TEXT, WSUP_USER },
 		{ 'x', "proxy", OPT_TEXT, WSUP_PROXY },
-		{ 'L', "redirects", OPT_NUMBER, WSUP_REDIRECTS_MAX },
-		{ 'P', "ping-interval", OPT_INT, .to = &opt.ping_interval,
+		{ 'L', "redirects", OPT_NUMBER, WSUP_REDIRECTS_MAX,
+		  .max = 20 },
+		{ 'P', "ping-interval", OPT_TIME, .to = &opt.ping_interval,
 		  .max = DAY_MS },
-		{ 't', "timeout", OPT_NUMBER, WSUP_TIMEOUT },
+		{ 't', "timeout", OPT_TIME, WSUP_TIMEOUT,
+		  .min = 1, .max = HOUR_MS },
 		{ 'v', "verbose", OPT_FLAG, .to = &opt.verbose },
 		{}
 	};

@@ -36,6 +36,7 @@ static const char help[] =
 
 static int wanted_port;
 static unsigned int shown;
+static bool changed;		/* the list, while it was told */
 
 static void print_end(int family, const void *addr, __be16 port)
 {
@@ -138,19 +139,56 @@ static void show(const struct inet_diag_msg *msg, size_t len)
 	print_info(&info);
 }
 
+/* Both an error and the end carry a negative errno, an end maybe 0. */
+static void check_error(const struct nlmsghdr *nlh)
+{
+	const int *error = NLMSG_DATA(nlh);
+
+	if (nlh->nlmsg_len >= NLMSG_LENGTH(sizeof(*error)) && *error < 0)
+		die("sock_diag: %s", strerror(-*error));
+	if (nlh->nlmsg_type != NLMSG_DONE)
+		die("sock_diag: the kernel's answer is malformed");
+}
+
 /* Return: false after the last part. */
 static bool show_part(const struct nlmsghdr *nlh, size_t len)
 {
 	for (; NLMSG_OK(nlh, len); nlh = NLMSG_NEXT(nlh, len)) {
-		const struct nlmsgerr *e = NLMSG_DATA(nlh);
-
-		if (nlh->nlmsg_type == NLMSG_DONE)
+		if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			changed = true;
+		if (nlh->nlmsg_type == NLMSG_DONE) {
+			check_error(nlh);
 			return false;
-		if (nlh->nlmsg_type == NLMSG_ERROR)
-			die("sock_diag: %s", strerror(-e->error));
+		}
+		if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+		    nlh->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+			check_error(nlh);
 		show(NLMSG_DATA(nlh), NLMSG_PAYLOAD(nlh, 0));
 	}
 	return true;
+}
+
+/* A part of the answer; other processes may write to this socket as well. */
+static size_t receive(int fd, void *data, size_t size)
+{
+	struct sockaddr_nl from;
+	struct iovec iov = { .iov_base = data, .iov_len = size };
+	struct msghdr msg = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+	ssize_t n;
+
+	do {
+		n = recvmsg(fd, &msg, 0);
+		if (n < 0 && errno != EINTR)
+			die("sock_diag: %s", strerror(errno));
+	} while (n < 0 || from.nl_pid);
+	if (!n || msg.msg_flags & MSG_TRUNC)
+		die("sock_diag: the kernel's answer is cut");
+	return (size_t)n;
 }
 
 static void dump(int fd, int family)
@@ -172,15 +210,24 @@ static void dump(int fd, int family)
 			.idiag_states = -1,
 		},
 	};
-	ssize_t n;
+	size_t n;
 
 	if (send(fd, &ask, sizeof(ask), 0) < 0)
 		die("sock_diag: %s", strerror(errno));
 	do {
-		n = recv(fd, answer, sizeof(answer), 0);
-		if (n < 0)
-			die("sock_diag: %s", strerror(errno));
-	} while (show_part((struct nlmsghdr *)answer, (size_t)n));
+		n = receive(fd, answer, sizeof(answer));
+	} while (show_part((struct nlmsghdr *)answer, n));
+}
+
+static int complain_nothing(void)
+{
+	char port[16] = "";
+
+	if (wanted_port)
+		snprintf(port, sizeof(port), " at port %d", wanted_port);
+	complain("there is no WebSocket connection%s%s", port, geteuid() ?
+		 " that you may see: before Linux 7.2 root only" : "");
+	return EXIT_FAILURE;
 }
 
 static int show_all(void)
@@ -193,7 +240,9 @@ static int show_all(void)
 	dump(fd, AF_INET);
 	dump(fd, AF_INET6);
 	close(fd);
-	return wanted_port && !shown ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (changed)
+		complain("some came or went meanwhile: the list may be wrong");
+	return shown ? EXIT_SUCCESS : complain_nothing();
 }
 
 /* Takes the right to trace the process, as looking into it does. */

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/ws.h>
@@ -23,19 +22,6 @@
 #define TICK_MS		250
 
 enum stop serve_stop;
-
-/**
- * now_ms() - the time
- *
- * Return: milliseconds of CLOCK_MONOTONIC.
- */
-long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /**
  * loop_sqe() - a submission for an operation

@@ -25,7 +25,7 @@ static void print_help(FILE *to)
 	fputs("usage: wsup COMMAND [OPTION...] [ARGUMENT...]\n\n", to);
 	for (c = commands; c < commands + ARRAY_SIZE(commands); c++)
 		fprintf(to, "  %-10s %s\n", c->name, c->summary);
-	fputs("\n'wsup COMMAND --help' tells more, as does wsup(1).\n", to);
+	fputs("\n'wsup help COMMAND' tells more, as does wsup(1).\n", to);
 }
 
 static const struct command *find_command(const char *name)
@@ -43,15 +43,41 @@ static bool is(const char *arg, const char *shorter, const char *longer)
 	return !strcmp(arg, shorter) || !strcmp(arg, longer);
 }
 
+static int run_command(const struct command *c, int argc, char **argv)
+{
+	static char name[32];
+
+	command_name = c->name;
+	/* as getopt_long() shall begin its messages */
+	snprintf(name, sizeof(name), "wsup: %s", c->name);
+	argv[0] = name;
+	return c->run(argc, argv);
+}
+
+/* "wsup help COMMAND" is "wsup COMMAND --help". */
+static int help_on(const char *command)
+{
+	char option[] = "--help";
+	const struct command *c = find_command(command);
+	char *args[3] = {};
+
+	args[1] = option;
+	if (c)
+		return run_command(c, 2, args);
+	fprintf(stderr, "wsup: no such command: %s\n", command);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *c;
-	static char name[32];
 
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
+	if (is(argv[1], "help", "--help") && argc > 2)
+		return help_on(argv[2]);
 	if (is(argv[1], "-h", "--help") || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return 0;
@@ -65,9 +91,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "wsup: no such command: %s\n", argv[1]);
 		return EXIT_USAGE;
 	}
-	command_name = c->name;
-	/* as getopt_long() shall begin its messages */
-	snprintf(name, sizeof(name), "wsup: %s", c->name);
-	argv[1] = name;
-	return c->run(argc - 1, argv + 1);
+	return run_command(c, argc - 1, argv + 1);
 }

@@ -18,9 +18,9 @@ static bool has_argument(const struct opt *o)
 	       !(o->kind == OPT_CALL && !o->what);
 }
 
-/* The two forms in which getopt_long() wants to know. */
-static void describe(const struct opt *options, struct option *longs,
-		     char *shorts)
+/* The two forms in which getopt_long() wants to know; returns the last. */
+static const struct opt *describe(const struct opt *options,
+				  struct option *longs, char *shorts)
 {
 	const struct opt *o;
 	int i;
@@ -39,14 +39,27 @@ static void describe(const struct opt *options, struct option *longs,
 	longs[o - options].name = "help";
 	longs[o - options].val = HELP;
 	strcpy(shorts, "h");
+	return o;
 }
 
 static void set_number(struct wsup_config *config, const struct opt *o,
 		       const char *name)
 {
-	long value = parse_number(name, optarg, 0, LONG_MAX);
+	long value = parse_number(name, optarg, o->min, o->max);
 
 	if (wsup_config_set(config, o->what, value))
+		die_usage("%s: out of range: %s", name, optarg);
+}
+
+static void set_time(struct wsup_config *config, const struct opt *o,
+		     const char *name)
+{
+	long unit = o->kind == OPT_SECONDS ? 1000 : 1;
+	long ms = parse_time(name, optarg, unit, o->min, o->max);
+
+	if (o->to)
+		*(int *)o->to = (int)ms;
+	else if (wsup_config_set(config, o->what, ms))
 		die_usage("%s: out of range: %s", name, optarg);
 }
 
@@ -69,6 +82,10 @@ static void apply(const struct opt *o, struct wsup_config *config)
 	case OPT_NUMBER:
 		set_number(config, o, name);
 		break;
+	case OPT_TIME:
+	case OPT_SECONDS:
+		set_time(config, o, name);
+		break;
 	case OPT_TEXT:
 		add_text(config, o->what, name, optarg);
 		break;
@@ -77,6 +94,8 @@ static void apply(const struct opt *o, struct wsup_config *config)
 		break;
 	case OPT_VALUE:
 		*(int *)o->to = o->what;
+		break;
+	case OPT_COMMAND:
 		break;
 	}
 }
@@ -96,7 +115,8 @@ static const struct opt *find(const struct opt *options, int c)
  * parse_options() - take the options of a command, or exit
  * @argc: number of arguments
  * @argv: arguments, with the command's name; optind is set
- * @options: what there is, up to one without a name; --help comes by itself
+ * @options: what there is, up to one without a name; --help comes by itself.
+ *	Options may stand behind arguments, unless those are a command
  * @config: for OPT_NUMBER and OPT_TEXT
  * @help: text for --help
  */
@@ -106,12 +126,13 @@ void parse_options(int argc, char **argv, const struct opt *options,
 	struct option longs[OPTIONS_MAX] = {};
 	char shorts[2 * OPTIONS_MAX + 2];
 	const struct opt *o;
+	const char *form;
 	int c;
 
-	/* "+": what follows a command's name is that command's */
-	shorts[0] = '+';
-	describe(options, longs, shorts + 1);
-	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+	*shorts = '+';
+	o = describe(options, longs, shorts + 1);
+	form = o->kind == OPT_COMMAND ? shorts : shorts + 1;
+	while ((c = getopt_long(argc, argv, form, longs, NULL)) != -1) {
 		if (c == 'h' || c == HELP) {
 			fputs(help, stdout);
 			exit(0);

@@ -10,9 +10,12 @@ enum opt_kind {
 	OPT_INT,	/* number from @min to @max, to the int at @to */
 	OPT_STRING,	/* to the const char pointer at @to */
 	OPT_NUMBER,	/* number for wsup_config_set(@what) */
+	OPT_TIME,	/* time, to the int at @to, or as OPT_NUMBER; ms */
+	OPT_SECONDS,	/* time, to the int at @to in ms; without unit: s */
 	OPT_TEXT,	/* text for wsup_config_add(@what) */
 	OPT_CALL,	/* @call gets the argument, or NULL if it takes none */
 	OPT_VALUE,	/* sets the int at @to to @what */
+	OPT_COMMAND,	/* the end; what follows belongs to a command */
 };
 
 struct opt {
@@ -26,8 +29,9 @@ struct opt {
 	void		(*call)(const char *name, const char *value);
 };
 
-/* One day: as long as anything that is measured in milliseconds may last. */
+/* As long as anything that is measured in milliseconds, a handshake, lasts. */
 #define DAY_MS	86400000
+#define HOUR_MS	3600000
 
 void parse_options(int argc, char **argv, const struct opt *options,
 		   struct wsup_config *config, const char *help);

@@ -44,12 +44,12 @@ static const char help[] =
 "  -s, --static DIRECTORY   serve files, to requests for no connection\n"
 "  -H, --header 'NAME: VALUE'  send a header with every answer\n"
 "      --text               send text messages (--exec, --to)\n"
-"  -P, --ping-interval MS   ping clients that are silent this long\n"
-"      --ping-timeout MS    give up those that do not answer\n"
-"  -t, --timeout MS         for the handshake (10000)\n"
+"  -P, --ping-interval TIME ping clients that are silent this long\n"
+"      --ping-timeout TIME  give up those that do not answer\n"
+"  -t, --timeout TIME       for the handshake (10s)\n"
 "  -n, --connections N      at most N at a time; for --exec processes\n"
 "  -j, --threads N          loops (one for each processor; --exec: 1)\n"
-"      --drain MS           after SIGTERM: time to answer what came (5000)\n"
+"      --drain TIME         after SIGTERM: time to answer what came (5s)\n"
 "      --control PATH       where a successor finds this server\n"
 "      --takeover           be the successor: take sockets and connections\n"
 "                           of the server at --control\n"
@@ -303,16 +303,17 @@ static void parse(int argc, char **argv)
 		{ 's', "static", OPT_STRING, .to = &serve.directory },
 		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &serve.text },
-		{ 'P', "ping-interval", OPT_INT, .to = &serve.ping_interval,
+		{ 'P', "ping-interval", OPT_TIME, .to = &serve.ping_interval,
 		  .max = DAY_MS },
-		{ 0, "ping-timeout", OPT_INT, .to = &serve.ping_timeout,
+		{ 0, "ping-timeout", OPT_TIME, .to = &serve.ping_timeout,
 		  .max = DAY_MS },
-		{ 't', "timeout", OPT_NUMBER, WSUP_TIMEOUT },
+		{ 't', "timeout", OPT_TIME, WSUP_TIMEOUT,
+		  .min = 1, .max = HOUR_MS },
 		{ 'n', "connections", OPT_INT, .to = &serve.connections,
 		  .min = 1, .max = INT_MAX },
 		{ 'j', "threads", OPT_INT, .to = &serve.threads, .min = 1,
 		  .max = 1024 },
-		{ 0, "drain", OPT_INT, .to = &serve.drain, .max = DAY_MS },
+		{ 0, "drain", OPT_TIME, .to = &serve.drain, .max = DAY_MS },
 		{ 0, "control", OPT_STRING, .to = &control },
 		{ 0, "takeover", OPT_FLAG, .to = &takeover },
 		{ 'v', "verbose", OPT_FLAG, .to = &serve.verbose },

@@ -128,7 +128,6 @@ void loop_init(struct loop *loop, unsigned int number, const int *listeners,
 void loop_run(struct loop *loop);
 void loop_wake(struct loop *loop);
 void loop_want_tick(struct loop *loop);
-long now_ms(void);
 
 struct conn *conn_new(struct loop *loop, int fd);
 void conn_close(struct loop *loop, struct conn *conn);

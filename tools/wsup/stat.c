@@ -19,14 +19,19 @@ static const char help[] =
 "  -a, --all   those that are 0 as well\n"
 "  -h, --help  this text\n";
 
+/* Those that were found are no longer there: NULL. */
 static bool named(const char *name, int argc, char **argv)
 {
+	bool found = false;
 	int i;
 
-	for (i = 0; i < argc; i++)
-		if (!strcmp(name, argv[i]))
-			return true;
-	return false;
+	for (i = 0; i < argc; i++) {
+		if (!argv[i] || strcmp(name, argv[i]))
+			continue;
+		argv[i] = NULL;
+		found = true;
+	}
+	return found;
 }
 
 static void show(FILE *from, bool all, int argc, char **argv)
@@ -37,6 +42,19 @@ static void show(FILE *from, bool all, int argc, char **argv)
 	while (fscanf(from, "%63s %llu", name, &value) == 2)
 		if (argc ? named(name, argc, argv) : all || value)
 			printf("%-24s %llu\n", name, value);
+}
+
+static int complain_missing(int argc, char **argv)
+{
+	int i, ret = EXIT_SUCCESS;
+
+	for (i = 0; i < argc; i++) {
+		if (!argv[i])
+			continue;
+		complain("no such counter: %s", argv[i]);
+		ret = EXIT_FAILURE;
+	}
+	return ret;
 }
 
 /**
@@ -63,5 +81,5 @@ int cmd_stat(int argc, char **argv)
 		die(PATH ": %s", strerror(errno));
 	show(from, all, argc - optind, argv + optind);
 	fclose(from);
-	return 0;
+	return complain_missing(argc - optind, argv + optind);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <linux/ws.h>
 
@@ -85,6 +86,67 @@ long parse_number(const char *option, const char *text, long min, long max)
 	return value;
 }
 
+static const struct {
+	const char	*name;
+	long		ms;
+} units[] = {
+	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "min", 60000 },
+	{ "s", 1000 }, { "ms", 1 },
+};
+
+/* Milliseconds in an unit, 0 if it is none. */
+static long unit_ms(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcmp(name, units[i].name))
+			return units[i].ms;
+	return 0;
+}
+
+/* A time in the largest unit that it is a multiple of. */
+static const char *print_time(char *text, size_t size, long ms)
+{
+	size_t i;
+
+	for (i = 0; ms % units[i].ms; i++)
+		;
+	snprintf(text, size, "%ld%s", ms / units[i].ms,
+		 ms ? units[i].name : "");
+	return text;
+}
+
+/**
+ * parse_time() - value of an option that is a time, or exit
+ * @option: its name, for the message
+ * @text: its value, a number and a unit: 1.5s
+ * @unit: the unit in ms of a number without one
+ * @min: smallest value allowed, in ms
+ * @max: largest value allowed, in ms
+ *
+ * Return: the value in ms.
+ */
+long parse_time(const char *option, const char *text, long unit, long min,
+		long max)
+{
+	size_t digits = strspn(text, "0123456789.");
+	double value = -1;
+	char a[24], b[24];
+	char *end = "";
+
+	if (digits && digits < 20)
+		value = strtod(text, &end);
+	if (value >= 0 && *end)
+		unit = unit_ms(end);
+	value = unit ? value * unit + 0.5 : -1;
+	if (value < min || value >= max + 1.0)
+		die_usage("%s: not a time from %s to %s, as 500ms or 10s: %s",
+			  option, print_time(a, sizeof(a), min),
+			  print_time(b, sizeof(b), max), text);
+	return (long)value;
+}
+
 /**
  * add_text() - wsup_config_add(), or exit
  * @config: to add to
@@ -97,6 +159,11 @@ void add_text(struct wsup_config *config, enum wsup_text what,
 {
 	int err = wsup_config_add(config, what, value);
 
+	if (err == -EINVAL && what == WSUP_USER)
+		die_usage("%s: not NAME:PASSWORD", option);
+	if (err == -EINVAL && what == WSUP_HEADER)
+		die_usage("%s: not 'NAME: VALUE', or one that is sent anyway",
+			  option);
 	if (err == -EINVAL)
 		die_usage("%s: not acceptable: %s", option, value);
 	if (err)
@@ -118,6 +185,19 @@ struct wsup_config *new_config(void)
 }
 
 /**
+ * now_ms() - the time
+ *
+ * Return: milliseconds of CLOCK_MONOTONIC.
+ */
+long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/**
  * set_int() - set an option of level SOL_WS, or exit
  * @fd: attached socket
  * @option: which
@@ -131,7 +211,8 @@ void set_int(int fd, int option, int value)
 
 /**
  * parse_address() - address to listen at, or exit
- * @text: [ADDRESS:]PORT; an IPv6 address in brackets; loopback by default
+ * @text: [ADDRESS:]PORT; an IPv6 address in brackets; loopback by default, and
+ *	with nothing before the colon all addresses
  *
  * Return: the first address, to be freed with freeaddrinfo().
  */
@@ -144,21 +225,23 @@ struct addrinfo *parse_address(const char *text)
 	char host[256] = "127.0.0.1";
 	const char *colon = strrchr(text, ':');
 	struct addrinfo *list;
-	size_t len;
+	size_t len, skip = 0;
 	int err;
 
 	if (colon) {
 		len = (size_t)(colon - text);
 		if (len >= 2 && *text == '[' && colon[-1] == ']') {
-			text++;
+			skip = 1;
 			len -= 2;
 		}
-		if (!len || len >= sizeof(host))
+		if (len >= sizeof(host) || (skip && !len))
 			die_usage("not ADDRESS:PORT: %s", text);
-		memcpy(host, text, len);
+		memcpy(host, text + skip, len);
 		host[len] = '\0';
 	}
-	err = getaddrinfo(host, colon ? colon + 1 : text, &hints, &list);
+	parse_number("PORT", colon ? colon + 1 : text, 0, 65535);
+	err = getaddrinfo(*host ? host : NULL, colon ? colon + 1 : text,
+			  &hints, &list);
 	if (err)
 		die("%s: %s", text, gai_strerror(err));
 	return list;

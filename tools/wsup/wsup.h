@@ -37,9 +37,12 @@ void complain(const char *fmt, ...) __printf(1, 2);
 noreturn void die(const char *fmt, ...) __printf(1, 2);
 noreturn void die_usage(const char *fmt, ...) __printf(1, 2);
 long parse_number(const char *option, const char *text, long min, long max);
+long parse_time(const char *option, const char *text, long unit, long min,
+		long max);
 void add_text(struct wsup_config *config, enum wsup_text what,
 	      const char *option, const char *value);
 struct wsup_config *new_config(void);
+long now_ms(void);
 void set_int(int fd, int option, int value);
 
 struct addrinfo;
