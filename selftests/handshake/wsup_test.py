@@ -225,6 +225,24 @@ def help_command():
     contains(wsup('help', 'nope', code=2)[1], b'no such command: nope')
 
 
+@case('messages: nothing in a peer\'s words acts on a terminal')
+def message_escapes():
+    for reason, shown in ((b'\x1b]0;x\x07', rb'\x1b]0;x\x07'),
+                          (b'\nwsup: connect: ok', rb'\x0awsup: connect: ok'),
+                          ('\x9b2J'.encode(), rb'\xc2\x9b2J'),
+                          ('\u202eabc'.encode(), rb'\xe2\x80\xaeabc'),
+                          ('über'.encode(), 'über'.encode())):
+        def serve(peer, reason=reason):
+            peer.send(CLOSE, struct.pack('>H', 1011) + reason)
+            peer.message()
+
+        server = Server(serve)
+        _, err = wsup('connect', '-v', server.url, stdin=b'', code=1)
+        server.join()
+        contains(err, shown + b'\n')
+        expect(err.count(b'\n'), 2)
+
+
 @case('connect: lines are text messages, messages are lines')
 def connect_lines():
     got = []

@@ -11,15 +11,21 @@
 
 #include <linux/ws.h>
 
+#include "text.h"
 #include "wsup.h"
 
+/*
+ * Parts of a message may be a peer's words: nothing in it acts on a terminal,
+ * and it is one line.
+ */
 static void message(const char *fmt, va_list args)
 {
-	char text[1024];
+	char text[1024], shown[4 * sizeof(text)];
 
 	/* in one piece, whoever else writes to the same place */
 	vsnprintf(text, sizeof(text), fmt, args);
-	fprintf(stderr, "wsup: %s: %s\n", command_name, text);
+	printable(shown, sizeof(shown), text, strlen(text), "\t");
+	fprintf(stderr, "wsup: %s: %s\n", command_name, shown);
 }
 
 /**
