@@ -67,7 +67,7 @@ static const struct {
 	{ "header", WSUP_HEADER }, { "subprotocol", WSUP_SUBPROTOCOL },
 	{ "origin", WSUP_ORIGIN }, { "allow_origin", WSUP_ALLOW_ORIGIN },
 	{ "path", WSUP_PATH }, { "user", WSUP_USER }, { "realm", WSUP_REALM },
-	{ "proxy", WSUP_PROXY },
+	{ "proxy", WSUP_PROXY }, { "host", WSUP_HOST },
 };
 
 static void set_option(struct wsup_config *config, const char *arg)

@@ -33,6 +33,7 @@ enum {
 	ASK		= 16,
 	REDIRECTS	= 32,
 	SOCKS		= 64,
+	HOSTS		= 128,
 };
 
 /* What becomes of an input; of all words one sum. */
@@ -74,6 +75,8 @@ static struct wsup_config *configure(unsigned int flags)
 		wsup_config_set(config, WSUP_FIELDS_MAX, 8);
 		wsup_config_set(config, WSUP_BODY_MAX, 5);
 	}
+	if (flags & HOSTS)
+		wsup_config_add(config, WSUP_HOST, "example.org");
 	if (flags & ASK)
 		wsup_config_set(config, WSUP_ASK, 1);
 	if (flags & REDIRECTS)

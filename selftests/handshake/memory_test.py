@@ -92,7 +92,8 @@ def accepting():
                              Origin='http://example.org') + b'behind')
         read_head(sock)
     each_failure(server, script, 'subprotocol=b', 'header=X: y',
-                 'allow_origin=http://other', 'path=/', least=20)
+                 'allow_origin=http://other', 'host=example.org', 'path=/',
+                 least=20)
 
 
 @case('a server: refusals, and the application that answers')

@@ -136,7 +136,7 @@ def not_through(port, host):
 
 @case('nginx as reverse proxy')
 def nginx():
-    server = Served('subprotocol=b')
+    server = Served('subprotocol=b', 'host=site.example')
     port = free_port()
     with tempfile.TemporaryDirectory() as where:
         config = write(where, 'nginx.conf', f'''
@@ -166,7 +166,7 @@ def nginx():
 
 @case('HAProxy as reverse proxy')
 def haproxy():
-    server = Served('subprotocol=b')
+    server = Served('subprotocol=b', 'host=site.example')
     port = free_port()
     with tempfile.TemporaryDirectory() as where:
         config = write(where, 'haproxy.cfg', f'''

@@ -62,7 +62,7 @@ def write(where, texts, flags):
 
 def main():
     where = sys.argv[1]
-    write(where + '/request', SERVER, (0, 1, 6, 8, 16, 23))
+    write(where + '/request', SERVER, (0, 1, 6, 8, 16, 23, 128))
     write(where + '/response', CLIENT, (0, 1, 5, 8, 33))
     write(where + '/proxy', PROXY, (0, 1, 8))
     write(where + '/proxy', SOCKS, (64, 65))

@@ -91,7 +91,7 @@ def example():
     head, drive = accepted(request(
         'Sec-WebSocket-Protocol: chat, superchat',
         Host='server.example.com', Origin='http://server.example.com',
-        target='/chat'), 'subprotocol=chat')
+        target='/chat'), 'subprotocol=chat', 'host=server.example.com')
     contains(head, 'Sec-WebSocket-Protocol: chat\r\n')
     expect(drive.subprotocol, 'chat')
 
@@ -257,30 +257,71 @@ def key():
 
 @case('RFC 6455 4.2.2, 4: origins')
 def origin():
-    refused(request(Origin='http://evil.org'), 403)
-    refused(request(Origin='null'), 403)
-    refused(request(Origin=''), 403)
-    refused(request(Origin='http://example.org:81'), 403)
-    refused(request(Origin='http://example.org.evil'), 403)
-    refused(request(Origin='http://example.org/x'), 403)
-    refused(request(Origin='http://example.org/'), 403)
-    refused(request(Origin='http://u@example.org'), 403)
-    refused(request(Origin='http://example.org http://example.org'), 403)
-    refused(request(Origin='example.org'), 403)
-    refused(request(Origin='file://'), 403)
-    refused(request(Origin='foo://example.org'), 403)
+    ours = 'host=example.org'
+    for bad in ('http://evil.org', 'null', '', 'http://example.org:81',
+                'http://example.org.evil', 'http://example.org/x',
+                'http://example.org/', 'http://u@example.org',
+                'http://example.org http://example.org', 'example.org',
+                'file://', 'foo://example.org'):
+        refused(request(Origin=bad), 403, ours)
     refused(request(Origin='http://example.org', Host='example.org:8080'),
-            403)
+            403, ours)
     refused(request(Origin='http://[::1]:81', Host='[::1]'), 403)
     refused(request('Origin: http://example.org',
-                    Origin='http://example.org'), 403)
-    accepted(request(Origin='http://example.org'))
-    accepted(request(Origin='https://EXAMPLE.org'))
-    accepted(request(Origin='http://example.org:80'))
-    accepted(request(Origin='http://example.org:81', Host='example.org:81'))
-    accepted(request(Origin='https://example.org:443', Host='EXAMPLE.org'))
-    accepted(request(Origin='http://example.org', Host='example.org:80'))
+                    Origin='http://example.org'), 403, ours)
+    for good in ('http://example.org', 'https://EXAMPLE.org',
+                 'http://example.org:80'):
+        accepted(request(Origin=good), ours)
+    accepted(request(Origin='http://example.org:81', Host='example.org:81'),
+             ours)
+    accepted(request(Origin='https://example.org:443', Host='EXAMPLE.org'),
+             ours)
+    accepted(request(Origin='http://example.org', Host='example.org:80'), ours)
     accepted(request())
+
+
+@case('DNS rebinding: a name of a page, that was given to this server')
+def rebinding():
+    for name in ('evil.org', 'evil.org:8080', 'localhost.evil.org', 'xlocalhost',
+                 '127.0.0.1.evil.org', '1.2.3', '127.0.0.1x', 'evil.org.'):
+        page = {'Host': name, 'Origin': 'http://' + name}
+        _, body = refused(request(**page), 403, close=False)
+        contains(body, b'not told that its name is ' + name.encode())
+        for options in ((), ('ask=page',), ('ask=file',)):
+            refused(request(Upgrade=None, **page), 403, *options, close=False)
+            refused(request(method='POST', **page), 403, *options)
+        refused(request('Content-Length: 5', **page) + b'hello', 403,
+                close=True)
+        refused(request(**page), 403, 'host=other.org', 'ask=refuse',
+                'allow_origin=http://other.org')
+    refused(b'GET / HTTP/1.0\r\nOrigin: http://a\r\n\r\n', 403)
+    for name in ('127.0.0.1', '127.0.0.1:8080', '10.1.2.3', '[::1]',
+                 '[fe80::1]:81', 'localhost', 'LOCALHOST:81', 'localhost.',
+                 'app.localhost', 'a.b.localhost:81'):
+        accepted(request(Host=name, Origin='http://' + name))
+        accepted(request(Host=name, Origin='http://' + name), 'host=other.org')
+
+
+@case('WSUP_HOST: the names of this server')
+def host_names():
+    for name in ('example.org', 'EXAMPLE.ORG', 'example.org.'):
+        for ours in ('other.org', name), (name, 'other.org'), ('*',):
+            ours = ['host=' + one for one in ours]
+            page = {'Host': 'Example.org:81', 'Origin': 'http://example.org:81'}
+            accepted(request(**page), *ours)
+            accepted(request(Host='example.org.:81'), *ours)
+    # then it holds for those who are no page as well: files have no Origin
+    for other in ('a.example.org', 'example.or', 'example.orgx', 'evil.org:80'):
+        refused(request(Host=other), 403, 'host=example.org')
+        refused(request(Host=other, Upgrade=None), 403, 'host=example.org',
+                'ask=page')
+    # a page that is allowed may use any name
+    accepted(request(Host='evil.org', Origin='https://app.example'),
+             'host=example.org', 'allow_origin=https://app.example')
+    refused(request(Origin='http://evil.org'), 403, 'host=*')
+    for bad in ('', 'a:80', 'a:', '[::1]:80', 'http://a', 'a/', 'u@a', 'a b',
+                '*.a', '::1', '[::1', 'a?'):
+        expect(Drive('host=' + bad, 'accept', 9).finish().option, -22, bad)
 
 
 @case('RFC 6455 10.2: origins that are allowed beside our own')
@@ -288,7 +329,8 @@ def origin_allowed():
     options = ('allow_origin=https://app.example', 'allow_origin=null')
     accepted(request(Origin='https://app.example'), *options)
     accepted(request(Origin='null'), *options)
-    accepted(request(Origin='http://example.org'), *options)
+    accepted(request(Origin='http://example.org'), 'host=example.org',
+             *options)
     refused(request(Origin='http://app.example'), 403, *options)
     accepted(request(Origin='http://evil.org'), 'allow_origin=*')
     for ours, theirs in (('https://a.example:443', 'https://A.example'),
@@ -607,7 +649,7 @@ def injection():
     for name, good in (('header', 'X: y'), ('subprotocol', 'a'),
                        ('origin', 'http://a'), ('path', '/a'),
                        ('allow_origin', 'http://a'), ('user', 'a:b'),
-                       ('realm', 'a'), ('proxy', 'http://a')):
+                       ('realm', 'a'), ('proxy', 'http://a'), ('host', 'a')):
         drive = Drive(f'{name}={good}', 'connect', 'wss://not.yet/').finish()
         expect(drive.option, None, name)
         for end in ('\r', '\n', '\r\nX: y', '\r\n\r\n', '\x7f', '\x01'):

@@ -129,6 +129,8 @@ static bool text_valid(enum wsup_text what, const char *value)
 	case WSUP_ALLOW_ORIGIN:
 		return !strcmp(value, "*") ||
 		       (origin_valid(value) && !has_control(value));
+	case WSUP_HOST:
+		return !strcmp(value, "*") || host_valid(value);
 	case WSUP_ORIGIN:
 	case WSUP_PROXY:
 		return !has_control(value);

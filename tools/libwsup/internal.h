@@ -42,7 +42,7 @@ int texts_add(struct texts *texts, const char *value);
 void texts_free(struct texts *texts);
 
 #define NUMBERS		(WSUP_AUTH + 1)
-#define TEXTS		(WSUP_PROXY + 1)
+#define TEXTS		(WSUP_HOST + 1)
 #define SECRET_LEN	32
 
 /* Digest nonces that were used */
@@ -148,6 +148,13 @@ int url_same(const char *origin, const char *host);
 int origin_same(const char *a, const char *b);
 bool origin_valid(const char *origin);
 int url_authority(const struct url *url, struct buf *buf);
+size_t host_span(const char *s, bool literal);
+
+/* Which pages a server lets in, and by which of its names. */
+int host_parse(struct url *url, const char *host);
+bool host_valid(const char *host);
+int host_allowed(const struct wsup_config *config, const struct head *head);
+int origin_allowed(const struct wsup_config *config, const struct head *head);
 
 /* Names are looked up in a thread of their own: getaddrinfo() blocks. */
 struct lookup;

@@ -36,22 +36,6 @@ static bool has_body(const struct head *head)
 	       (parser->flags & F_CONTENT_LENGTH && parser->content_length);
 }
 
-/* 0, -ENOMEM or -WSUP_EURL */
-static int check_host(const char *host)
-{
-	struct buf buf = {};
-	struct url url = {};
-	int err;
-
-	if (strpbrk(host, "/?@"))
-		return -WSUP_EURL;
-	buf_printf(&buf, "http://%s", host);
-	err = buf.error ? buf.error : url_parse(&url, buf.data);
-	url_free(&url);
-	buf_free(&buf);
-	return err;
-}
-
 /*
  * Path of the request's target, up to the query; NULL if it has none. RFC 9112
  * section 3.2.2: a server must accept the absolute form, though only proxies
@@ -96,28 +80,6 @@ static bool path_served(const struct wsup_hs *hs)
 	return !paths->n;
 }
 
-/*
- * RFC 6455 section 10.2: who is not a browser sends no Origin, and could send
- * any; a browser's page may only reach the server that it came from, unless
- * somebody allowed more.
- */
-static int origin_allowed(const struct wsup_hs *hs)
-{
-	const struct texts *allowed = &hs->config->text[WSUP_ALLOW_ORIGIN];
-	const char *origin = head_find(&hs->head, "Origin", 0);
-	int ret = 0;
-	size_t i;
-
-	if (!origin)
-		return 1;
-	if (head_count(&hs->head, "Origin") > 1)
-		return 0;
-	for (i = 0; i < allowed->n && !ret; i++)
-		ret = !strcmp(allowed->at[i], "*") ? 1 :
-			origin_same(origin, allowed->at[i]);
-	return ret ? ret : url_same(origin, head_find(&hs->head, "Host", 0));
-}
-
 static bool is_method(const struct wsup_hs *hs, const char *method)
 {
 	return !strcmp(head_string(&hs->head, hs->head.method), method);
@@ -140,6 +102,7 @@ static int judge_http(struct wsup_hs *hs)
 	const struct head *head = &hs->head;
 	const char *host = head_find(head, "Host", 0);
 	const llhttp_t *parser = &head->parser;
+	struct url url = {};
 	int err;
 
 	if (parser->http_major != 1)
@@ -148,7 +111,8 @@ static int judge_http(struct wsup_hs *hs)
 	if (head_count(head, "Host") != 1 &&
 	    (parser->http_minor || head_count(head, "Host")))
 		return refuse(hs, 400, "there has to be one Host header");
-	err = host ? check_host(host) : 0;
+	err = host ? host_parse(&url, host) : 0;
+	url_free(&url);
 	if (err == -WSUP_EURL)
 		return refuse(hs, 400, "the Host header is malformed");
 	if (err)
@@ -186,7 +150,7 @@ static int judge_upgrade(struct wsup_hs *hs)
 		return refuse(hs, 400, "Sec-WebSocket-Protocol is malformed");
 	if (!extensions_valid(head))
 		return refuse(hs, 400, "Sec-WebSocket-Extensions is malformed");
-	allowed = origin_allowed(hs);
+	allowed = origin_allowed(hs->config, head);
 	if (allowed < 0)
 		return allowed;
 	if (!allowed)
@@ -197,6 +161,23 @@ static int judge_upgrade(struct wsup_hs *hs)
 		return refuse(hs, 500, "SHA-1 is not available");
 	}
 	return 101;
+}
+
+/*
+ * A name that a page's author controls may lead to this server, too (DNS
+ * rebinding): then Origin and Host are the same, and both are the author's.
+ */
+static int judge_host(struct wsup_hs *hs)
+{
+	const char *host = head_find(&hs->head, "Host", 0);
+	int allowed = host_allowed(hs->config, &hs->head);
+
+	if (allowed)
+		return allowed < 0 ? allowed : 0;
+	if (has_body(&hs->head))
+		hs->server.keep = false;
+	return hs_fail(hs, 403, "this server was not told that its name is %s",
+		       host ? host : "missing");
 }
 
 /* Point 1: an upgrade is asked for by GET; for others it is ignored. */
@@ -232,6 +213,8 @@ static int judge(struct wsup_hs *hs)
 		hs->server.keep = false;
 	if (status == -WSUP_EAUTH)
 		return refuse(hs, 401, "credentials are needed");
+	if (!status)
+		status = judge_host(hs);
 	if (!status)
 		status = judge_method(hs);
 	if (status)

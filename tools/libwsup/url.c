@@ -93,20 +93,37 @@ static int parse_port(struct url *url, const char *s, size_t len)
 	return copy(&url->port, s + 1, len - 1);
 }
 
-/* host:port or [address]:port */
-static int parse_host(struct url *url, const char *s, size_t len)
+/**
+ * host_span() - how much of a text may stand for a host
+ * @s: text
+ * @literal: an IPv6 address, as in brackets, and not a name
+ *
+ * Return: number of characters.
+ */
+size_t host_span(const char *s, bool literal)
 {
 	static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_~";
 	static const char address[] = "0123456789abcdef:.";
-	bool literal = len && *s == '[';
 	const char *chars = literal ? address : name;
 	size_t n = 0;
+
+	while (s[n] && strchr(chars, ascii_lower(s[n])))
+		n++;
+	return n;
+}
+
+/* host:port or [address]:port */
+static int parse_host(struct url *url, const char *s, size_t len)
+{
+	bool literal = len && *s == '[';
+	size_t n;
 	int err;
 
 	s += literal;
 	len -= literal;
-	while (n < len && strchr(chars, ascii_lower(s[n])))
-		n++;
+	n = host_span(s, literal);
+	if (n > len)
+		n = len;
 	if (!n || (literal && (n == len || s[n] != ']')))
 		return -WSUP_EURL;
 	err = copy(&url->host, s, n);

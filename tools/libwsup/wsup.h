@@ -78,6 +78,7 @@ enum wsup_text {
 	WSUP_USER,		/* "name:password"; server: any number */
 	WSUP_REALM,		/* server: for authentication; "websocket" */
 	WSUP_PROXY,		/* client: http:// or socks5:// URL; "": none */
+	WSUP_HOST,		/* server: a name of its own, "*"; any number */
 };
 
 struct wsup_config;
