@@ -84,7 +84,8 @@ KERNELS	:= 6.12 7.2
 # Scripts of their own, which boot what they need
 RUNS	:= demo conformance interop mutants bench coverage
 
-.PHONY: all help check check-debug deb check-packages shell lint peers $(SUITES) $(RUNS)
+.PHONY: all help check check-debug deb check-packages shell lint peers machine \
+	$(SUITES) $(RUNS)
 all:
 	@for kernel in $(KERNELS); do \
 		$(VM)/build -k $$kernel guest || exit; \
@@ -101,6 +102,7 @@ help:
 #help make unit         tests of the pure files alone
 #help make handshake    tests of libwsup alone, by scripted peers
 #help make peers        libwsup and other people's proxies, servers and clients
+#help make machine      the cache of the test machine, used by several at once
 #help make fuzz         a minute of fuzzing each of the two (FUZZ_SECONDS=60)
 #help make conformance  RFC 6455 case by case, as server and as client
 #help make interop      other people's programs, both ways
@@ -113,7 +115,7 @@ help:
 #help make install      module, header and tools, on this machine (as root)
 #help make clean        remove build/; the cache of the test machine stays
 check:
-	@selftests/check $(SUITES) peers $(KERNELS)
+	@selftests/check machine $(SUITES) peers $(KERNELS)
 
 check-debug:
 	@selftests/check debug
@@ -130,6 +132,9 @@ $(RUNS):
 peers:
 	@$(VM)/in peers -- $(MAKE) -s -C selftests/handshake check TESTS=real \
 		OBJ=/src/build/peers
+
+machine:
+	@$(VM)/test
 
 shell:
 	@$(VM)/run -i

@@ -15,12 +15,16 @@ result() {
 	fi
 }
 
-# check NAME COMMAND...: its output is shown if it fails
+# check NAME COMMAND...: its output is shown if it fails. Under set -e a function
+# ends at the first command that fails.
 check() {
-	local name=$1 status=0 log
+	local name=$1 status log options=${-//[!e]/}
 
 	shift
-	log=$("$@" 2>&1) || status=$?
+	set +e
+	log=$([ -z "$options" ] || set -e; "$@" 2>&1)
+	status=$?
+	[ -z "$options" ] || set -e
 	[ $status = 0 ] || printf '%s\n' "$log" | sed 's/^/#   /'
 	result $status "$name"
 }
@@ -54,18 +58,3 @@ eventually() {
 
 # Findings on stdin; none is good.
 none() { ! grep .; }
-
-listening() { ss -Hltn "sport = $1" | grep -q .; }
-
-counter() {
-	awk -v name="$1" '$1 == name { print $2 }' /proc/net/ws_stat
-}
-
-# grown NAME FROM BY
-grown() {
-	local now
-
-	now=$(counter "$1")
-	echo "$1: $2 + $3 = $now?"
-	[ "$now" = $(($2 + $3)) ]
-}
