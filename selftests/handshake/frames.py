@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from client_test import accept_for
-from peer import KEY, LIMIT, contains, expect, read_head
+from peer import KEY, LIMIT, contains, expect, output, read_head
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -131,7 +131,7 @@ class Wsup:
     def stop(self, code=0):
         if self.process.poll() is None:
             self.process.terminate()
-        out, err = self.process.communicate(timeout=LIMIT)
+        out, err = output(self.process)
         expect(self.process.returncode, code, f'exit code ({err!r})')
         return out, err
 
@@ -149,11 +149,13 @@ class Wsup:
 
 def wsup(*args, stdin=b'', code=0, env=None):
     """Runs it to its end: (stdout, stderr)."""
-    done = subprocess.run(['wsup', *map(str, args)], input=stdin,
-                          capture_output=True, timeout=LIMIT * 4,
-                          env={**os.environ, **(env or {})}, check=False)
-    expect(done.returncode, code, f'exit code ({done.stderr!r})')
-    return done.stdout, done.stderr
+    process = subprocess.Popen(
+        ['wsup', *map(str, args)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, **(env or {})})
+    out, err = output(process, stdin)
+    expect(process.returncode, code, f'exit code ({err!r})')
+    return out, err
 
 
 class Server:
@@ -161,6 +163,7 @@ class Server:
 
     def __init__(self, handler, *lines):
         self.listener = socket.create_server(('127.0.0.1', 0))
+        self.listener.settimeout(LIMIT)
         self.port = self.listener.getsockname()[1]
         self.url = f'ws://127.0.0.1:{self.port}/'
         self.handler = handler
@@ -186,6 +189,6 @@ class Server:
             self.error = error
 
     def join(self):
-        self.thread.join(LIMIT)
+        self.thread.join()      # each of its steps has a limit
         if self.error:
             raise self.error

@@ -12,8 +12,8 @@ import threading
 import time
 
 from frames import (BINARY, CLOSE, TEXT, Peer, Wsup, frame, upgrade)
-from peer import (KEY, LIMIT, case, contains, expect, main, read_answer,
-                  read_head)
+from peer import (KEY, LIMIT, Patience, case, contains, expect, main, output,
+                  read_answer, read_head)
 
 MANY = 10000
 resource.setrlimit(resource.RLIMIT_NOFILE, (4 * MANY, 4 * MANY))
@@ -34,10 +34,9 @@ def stat():
 
 def until_gone():
     """The counters when the server has no connection left."""
-    until = time.monotonic() + LIMIT
+    patience = Patience()
     while (now := stat())['WsCurrServer']:
-        if time.monotonic() > until:
-            raise AssertionError(f'{now["WsCurrServer"]} connections left')
+        patience.look(now['WsCurrServer'], 'WsCurrServer')
         time.sleep(0.05)
     return now
 
@@ -131,19 +130,18 @@ class Load:
     def advance(self, count):
         """Until each stream has had so many messages more."""
         goals = [s.received + count for s in self.streams]
-        until = time.monotonic() + 4 * LIMIT
+        patience = Patience()
         while any(s.received < goal
                   for s, goal in zip(self.streams, goals)):
             self.check()
-            expect(time.monotonic() < until, True, 'still moving')
+            patience.look([s.received for s in self.streams], 'the load')
             time.sleep(0.01)
 
     def finish(self):
         """All that was sent has come back, and the connections close."""
         self.stopping = True
-        self.thread.join(4 * LIMIT)
+        self.thread.join()      # each of its steps has a limit
         self.check()
-        expect(self.thread.is_alive(), False, 'the load is running')
         for stream in self.streams:
             expect(stream.received, stream.sent, 'messages')
             expect(stream.peer.close(), 1000)
@@ -180,7 +178,7 @@ def takeover_load():
             server = Wsup('serve', '--echo', '-j', 2, '--control', control,
                           '--takeover')
             expect(server.listening(), port, 'port')
-            out, err = old.process.communicate(timeout=LIMIT)
+            out, err = output(old.process)
             expect((old.process.returncode, err), (0, b''), out)
             load.advance(20)
         half.sock.sendall(cut[12:])
@@ -232,9 +230,9 @@ def send_some(sock, data):
 
 def attached(count):
     """Until so many sockets have been."""
-    until = time.monotonic() + LIMIT
+    patience = Patience()
     while (now := stat()['WsAttach']) < count:
-        expect(time.monotonic() < until, True, 'attached in time')
+        patience.look(now, 'WsAttach')
         time.sleep(0.001)
     expect(now, count, 'attached')
 
@@ -325,7 +323,7 @@ def no_descriptors():
 def settled(pid, ended, most):
     """How many descriptors the server has, once it has no child left: not more
     than so many, if it is given time for the last."""
-    until = time.monotonic() + LIMIT
+    patience = Patience()
     while True:
         with open(f'/proc/{pid}/task/{pid}/children',
                   encoding='ascii') as file:
@@ -333,8 +331,7 @@ def settled(pid, ended, most):
         fds = len(os.listdir(f'/proc/{pid}/fd'))
         if not children and ended() and fds <= most:
             return fds
-        expect(time.monotonic() < until, True,
-               f'{fds} descriptors, children {children}')
+        patience.look((fds, children), 'descriptors, children')
         time.sleep(0.05)
 
 
@@ -376,7 +373,7 @@ def megabyte():
         thread.start()
         contains(read_answer(sock)[0], ' 431 ')
         sock.close()
-        thread.join(LIMIT)
+        thread.join()
         other.send(TEXT, b'x')
         expect(other.message(), (TEXT, b'x'))
         expect(other.close(), 1000)

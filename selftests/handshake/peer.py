@@ -2,18 +2,22 @@
 """Scripted peers of one handshake, and TAP.
 
 A case is a function that speaks exact bytes with the program `drive`, which
-runs the library. Time limits are ten times what they have to be; nothing here
-waits for time to pass, but for bytes, lines and ends of streams.
+runs the library. Time limits are ten times what they have to be, and each is
+one of a step, not of the whole: a busy machine makes a test long, and never
+fails it. Nothing here waits for time to pass, but for bytes, lines and ends of
+streams.
 """
 import os
 import select
 import socket
 import subprocess
 import sys
+import time
 import traceback
 
 DRIVE = os.environ.get('DRIVE')
 LIMIT = 30
+END = 4 * LIMIT     # for a program that has nothing more to say
 
 ESYNTAX, ELIMIT, EEOF, EHTTP, ESTATUS, EUPGRADE, EACCEPT, ESUBPROTOCOL, \
     EEXTENSION, EAUTH, EREDIRECT, EPROXY, ERESOLVE, EURL = range(-10001,
@@ -50,6 +54,45 @@ def lacks(text, part):
 
 class Skip(Exception):
     """This cannot be shown here."""
+
+
+def send_all(sock, data, flags=0):
+    """sendall() with a limit for each step: its own is one of all of them."""
+    data = memoryview(data)
+    while data:
+        data = data[sock.send(data, flags):]
+
+
+socket.socket.sendall = send_all
+
+
+class Patience:
+    """Waiting for what is no event: the limit starts again with each change of
+    what is looked at."""
+
+    def __init__(self):
+        self.seen = self.until = None
+
+    def look(self, now, what='it'):
+        if self.until is None or now != self.seen:
+            self.seen, self.until = now, time.monotonic() + LIMIT
+        elif time.monotonic() > self.until:
+            raise AssertionError(f'{what} stays at {now}')
+
+
+def output(process, stdin=None):
+    """What a program prints until it ends: (stdout, stderr). As long as more
+    comes, it may take its time."""
+    seen = None
+    while True:
+        try:
+            return process.communicate(stdin, timeout=END)
+        except subprocess.TimeoutExpired as late:
+            now = len(late.output or b''), len(late.stderr or b'')
+            if now == seen:
+                process.kill()
+                raise
+            seen, stdin = now, None     # what it was given it still gets
 
 
 class Drive:

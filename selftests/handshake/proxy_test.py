@@ -402,10 +402,10 @@ def bad_proxy():
 
 @case('time and size limits hold for proxies too')
 def proxy_limits():
-    drive, connection, _ = through('http://127.0.0.1:{}', 'timeout=1000')
+    drive, connection, _ = through('http://127.0.0.1:{}', 'timeout=3000')
     read_head(connection)
     expect(drive.finish().result, -110)
-    drive, connection, _ = through('socks5://127.0.0.1:{}', 'timeout=1000')
+    drive, connection, _ = through('socks5://127.0.0.1:{}', 'timeout=3000')
     exactly(connection, 3)
     expect(drive.finish().result, -110)
     drive, connection, _ = through('http://127.0.0.1:{}', 'head_max=300')

@@ -534,7 +534,7 @@ def slowloris():
 
 @case('time: who is refused and goes on is left')
 def linger():
-    ours, drive = whole(b'junk\r\n\r\n', ['timeout=200'])
+    ours, drive = whole(b'junk\r\n\r\n', ['timeout=2000'])
     contains(read_answer(ours)[0], ' 400 ')
     expect(read_all(ours), b'', 'the end of the answer')
     ours.sendall(b'more')
