@@ -16,6 +16,13 @@
 #include "kselftest_harness.h"
 #include "peer.h"
 
+/*
+ * The harness ends a test after so many seconds, whatever it is doing. Here
+ * each step has a limit of its own, so that a busy machine fails none.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	600
+
 #define PEER_VARIANTS(name)						\
 FIXTURE_VARIANT_ADD(name, ipv4_server)					\
 {									\

@@ -63,14 +63,18 @@ static int tcp_pair(int family, int fd[2])
 	return fd[1] < 0 ? wrong("accept: %s", strerror(errno)) : 0;
 }
 
-/* Blocking calls end by the limit, and small writes leave at once. */
+/*
+ * Blocking calls end by the limit, and small writes leave at once. A call that
+ * sends much takes as long as the other end reads, which has limits of its own.
+ */
 static void bound(int fd)
 {
 	struct timeval limit = { .tv_sec = PEER_LIMIT / 1000 };
+	struct timeval all = { .tv_sec = 30 * PEER_LIMIT / 1000 };
 	int one = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &all, sizeof(all));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 

@@ -5,7 +5,7 @@
  * and taken apart on their own, without any code of what is tested.
  *
  * Functions that return int give 0, or -1 after a line about what was wrong.
- * Nothing waits longer than PEER_LIMIT.
+ * Nothing waits longer than PEER_LIMIT for its next step.
  */
 #ifndef WS_SELFTESTS_PEER_H
 #define WS_SELFTESTS_PEER_H
