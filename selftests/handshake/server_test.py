@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The server's side: what clients send, byte by byte, and what they get."""
+import resource
 import socket
 import struct
 
@@ -476,6 +477,27 @@ def limits():
     accepted(request(*many))
     refused(request(*many, 'X: z'), 431, result=ELIMIT)
     refused(request(*many), 431, 'fields_max=99', result=ELIMIT)
+
+
+def cpu_time():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@case('limits: the time that header lines take grows with their number alone')
+def many_lines():
+    before = cpu_time()
+    for name in ('Host', 'Upgrade', 'Connection', 'Transfer-Encoding',
+                 'Authorization', 'Sec-WebSocket-Extensions', 'Origin',
+                 'Sec-WebSocket-Protocol'):
+        ours, drive = whole(request(*[f'{name}: a'] * 9900),
+                            ['fields_max=10000', 'head_max=1000000'])
+        read_head(ours)
+        ours.close()
+        drive.finish()
+    # going through all lines for each of them takes a minute
+    taken = cpu_time() - before
+    expect(taken < 4, True, f'{taken:.1f} s of CPU time:')
 
 
 @case('limits: the head ends exactly at the limit')

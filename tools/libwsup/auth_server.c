@@ -196,7 +196,7 @@ static bool check_basic(const struct wsup_config *config,
 	const char *user;
 	char *colon;
 
-	if (!decode_basic(head_find(head, "Authorization", 0), plain))
+	if (!decode_basic(head_find(head, "Authorization"), plain))
 		return false;
 	colon = strchr(plain, ':');
 	if (!colon || colon - plain >= PARAM_MAX)

@@ -318,7 +318,7 @@ static int check_upgrade(struct wsup_hs *hs)
 	    !only_websocket(head) ||
 	    !list_has(head, "Connection", "Upgrade", false))
 		return -WSUP_EUPGRADE;
-	theirs = head_find(head, "Sec-WebSocket-Accept", 0);
+	theirs = head_find(head, "Sec-WebSocket-Accept");
 	if (key_accept(hs->client.key, accept))
 		return -EIO;
 	if (!theirs || strcmp(theirs, accept) ||
@@ -332,7 +332,7 @@ static int check_subprotocol(struct wsup_hs *hs)
 {
 	const struct texts *offer = &hs->config->text[WSUP_SUBPROTOCOL];
 	const char *name = "Sec-WebSocket-Protocol";
-	const char *theirs = head_find(&hs->head, name, 0);
+	const char *theirs = head_find(&hs->head, name);
 	size_t i;
 
 	if (!theirs)

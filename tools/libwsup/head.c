@@ -301,24 +301,37 @@ const char *head_string(const struct head *head, uint32_t offset)
 }
 
 /**
- * head_find() - value of a header
+ * head_next() - value of the next line of a header
  * @head: head
  * @name: in upper or lower case
- * @nth: which of several lines, from 0
+ * @from: index of the field to begin at, 0 at first; moved behind the line
  *
  * Return: the value without blanks at its ends, or NULL.
  */
-const char *head_find(const struct head *head, const char *name, size_t nth)
+const char *head_next(const struct head *head, const char *name, size_t *from)
 {
 	const struct field *f;
-	size_t i;
 
-	for (i = 0; i < head->n; i++) {
-		f = &head->fields[i];
-		if (ascii_same(head_string(head, f->name), name) && !nth--)
+	while (*from < head->n) {
+		f = &head->fields[(*from)++];
+		if (ascii_same(head_string(head, f->name), name))
 			return head_string(head, f->value);
 	}
 	return NULL;
+}
+
+/**
+ * head_find() - value of a header
+ * @head: head
+ * @name: in upper or lower case
+ *
+ * Return: that of its first line, without blanks at its ends, or NULL.
+ */
+const char *head_find(const struct head *head, const char *name)
+{
+	size_t from = 0;
+
+	return head_next(head, name, &from);
 }
 
 /**
@@ -330,9 +343,9 @@ const char *head_find(const struct head *head, const char *name, size_t nth)
  */
 size_t head_count(const struct head *head, const char *name)
 {
-	size_t n = 0;
+	size_t from = 0, n = 0;
 
-	while (head_find(head, name, n))
+	while (head_next(head, name, &from))
 		n++;
 	return n;
 }

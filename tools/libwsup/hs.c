@@ -195,7 +195,7 @@ const char *wsup_reason(const struct wsup_hs *hs)
 
 const char *wsup_header(const struct wsup_hs *hs, const char *name)
 {
-	return hs->head.complete ? head_find(&hs->head, name, 0) : NULL;
+	return hs->head.complete ? head_find(&hs->head, name) : NULL;
 }
 
 int wsup_field(const struct wsup_hs *hs, size_t i, const char **name,

@@ -97,7 +97,8 @@ int head_feed(struct head *head, const char *data, size_t len, size_t *used);
 int head_feed_body(struct head *head, const char *data, size_t len,
 		   size_t *used);
 const char *head_string(const struct head *head, uint32_t offset);
-const char *head_find(const struct head *head, const char *name, size_t nth);
+const char *head_next(const struct head *head, const char *name, size_t *from);
+const char *head_find(const struct head *head, const char *name);
 size_t head_count(const struct head *head, const char *name);
 
 /* Elements of a comma-separated header, over all of its lines. */
@@ -105,7 +106,7 @@ struct list {
 	const struct head	*head;
 	const char		*name;
 	const char		*p;
-	size_t			nth;
+	size_t			from;		/* field to look at next */
 };
 
 #define LIST(head_, name_)	{ .head = (head_), .name = (name_) }

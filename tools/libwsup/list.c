@@ -38,8 +38,8 @@ bool list_next(struct list *list, const char **item, size_t *len)
 {
 	for (;;) {
 		if (!list->p || !*list->p)
-			list->p = head_find(list->head, list->name,
-					    list->nth++);
+			list->p = head_next(list->head, list->name,
+					    &list->from);
 		if (!list->p)
 			return false;
 		list->p += strspn(list->p, ", \t");

@@ -125,8 +125,8 @@ static int is_listed(const struct wsup_config *config, const char *origin)
  */
 int host_allowed(const struct wsup_config *config, const struct head *head)
 {
-	const char *origin = head_find(head, "Origin", 0);
-	const char *host = head_find(head, "Host", 0);
+	const char *origin = head_find(head, "Origin");
+	const char *host = head_find(head, "Host");
 	struct url url = {};
 	int ret;
 
@@ -151,7 +151,7 @@ int host_allowed(const struct wsup_config *config, const struct head *head)
  */
 int origin_allowed(const struct wsup_config *config, const struct head *head)
 {
-	const char *origin = head_find(head, "Origin", 0);
+	const char *origin = head_find(head, "Origin");
 	int ret;
 
 	if (!origin)
@@ -159,5 +159,5 @@ int origin_allowed(const struct wsup_config *config, const struct head *head)
 	if (head_count(head, "Origin") > 1)
 		return 0;
 	ret = is_listed(config, origin);
-	return ret ? ret : url_same(origin, head_find(head, "Host", 0));
+	return ret ? ret : url_same(origin, head_find(head, "Host"));
 }

@@ -86,12 +86,24 @@ static bool take_param(struct params *params, const char *p, size_t len)
 	return true;
 }
 
+/* Only what is looked at: a head has room for many challenges. */
+static void params_reset(struct params *params)
+{
+	size_t i;
+
+	memset(params->scheme, 0, sizeof(params->scheme));
+	for (i = 0; i < PARAMS; i++)
+		*params->v[i] = '\0';
+	params->over = false;
+	params->seen = 0;
+}
+
 static void take_scheme(struct params *params, const char *p, size_t len)
 {
 	size_t n = token_length(p, len);
 	size_t at = skip_blanks(p, len, n);
 
-	memset(params, 0, sizeof(*params));
+	params_reset(params);
 	if (n < sizeof(params->scheme))
 		memcpy(params->scheme, p, n);
 	take_param(params, p + at, len - at);

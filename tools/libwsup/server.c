@@ -45,7 +45,7 @@ static bool has_body(const struct head *head)
 static const char *target_path(const struct wsup_hs *hs, size_t *len)
 {
 	const char *target = head_string(&hs->head, hs->head.target);
-	const char *host = head_find(&hs->head, "Host", 0);
+	const char *host = head_find(&hs->head, "Host");
 	const char *sep = strstr(target, "://");
 	size_t n;
 
@@ -100,7 +100,7 @@ static bool target_valid(const struct wsup_hs *hs)
 static int judge_http(struct wsup_hs *hs)
 {
 	const struct head *head = &hs->head;
-	const char *host = head_find(head, "Host", 0);
+	const char *host = head_find(head, "Host");
 	const llhttp_t *parser = &head->parser;
 	struct url url = {};
 	int err;
@@ -134,8 +134,8 @@ static bool asks_upgrade(const struct head *head)
 static int judge_upgrade(struct wsup_hs *hs)
 {
 	const struct head *head = &hs->head;
-	const char *version = head_find(head, "Sec-WebSocket-Version", 0);
-	const char *key = head_find(head, "Sec-WebSocket-Key", 0);
+	const char *version = head_find(head, "Sec-WebSocket-Version");
+	const char *key = head_find(head, "Sec-WebSocket-Key");
 	int allowed;
 
 	if (!version || strcmp(version, "13") ||
@@ -169,7 +169,7 @@ static int judge_upgrade(struct wsup_hs *hs)
  */
 static int judge_host(struct wsup_hs *hs)
 {
-	const char *host = head_find(&hs->head, "Host", 0);
+	const char *host = head_find(&hs->head, "Host");
 	int allowed = host_allowed(hs->config, &hs->head);
 
 	if (allowed)
