@@ -174,6 +174,13 @@ def options():
                       close=False)
     contains(head, 'Allow: GET, HEAD\r\n')
     refused(request(target='*'), 400)
+    # it has no page of this name
+    for ask in ('page', 'file', 'refuse'):
+        ours, drive = whole(request(method='OPTIONS', target='*',
+                                    Upgrade=None), ['ask=' + ask])
+        contains(read_answer(ours)[0], ' 405 ')
+        ours.close()
+        expect(drive.finish().requests, [])
 
 
 @case('RFC 9110 9.3.2: HEAD is GET without the body, and no upgrade')

@@ -189,7 +189,9 @@ static int judge_method(struct wsup_hs *hs)
 	/* nobody reads the body, so nothing can follow it */
 	if (body)
 		server->keep = false;
-	server->plain = !body && !(get && asks_upgrade(&hs->head));
+	/* an application has pages: "*" is none */
+	server->plain = !body && !(get && asks_upgrade(&hs->head)) &&
+			*head_string(&hs->head, hs->head.target) != '*';
 	if (!get && !is_method(hs, "HEAD"))
 		return refuse(hs, 405, "only GET and HEAD are supported");
 	if (body)
