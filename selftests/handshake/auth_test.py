@@ -271,6 +271,52 @@ def charset():
                                          cnonce=p['cnonce']))
 
 
+@case('RFC 7616 5.1: how long a refusal takes does not tell which names exist')
+def same_time():
+    for i, kind in ((0, 'SHA-256'), (1, 'MD5'), (2, 'Basic')):
+        taken = set()
+        for user in ('me', 'you', 'stranger', 'm', '', 'x' * 500):
+            ours, drive, offers = asked()
+            line = basic(user + ':password') if kind == 'Basic' else \
+                credentials(offers[i], user=user, password='password')
+            contains(tried(ours, line), ' 401 ')
+            ours.close()
+            taken.add(drive.finish().digests)
+        expect(len(taken), 1, f'{kind}: hashes, {taken}:')
+        expect(min(taken) > 0, True)
+
+
+@case('RFC 7617 2: names with a colon are nobody here; servers may have some')
+def colon():
+    # the name "you:a" would be taken for "you", whose password begins so
+    for i in (0, 1):
+        ours, drive, offers = asked()
+        for user, password in (('you:a', 'b'), ('you:', 'a:b'), ('you:a', 'a:b'),
+                               (':you', 'a:b'), ('you:a:b', '')):
+            line = credentials(offers[i], user=user, password=password)
+            contains(tried(ours, line), ' 401 ')
+            p = parameters(line)
+            line = credentials(offers[i], user=user, response=digest(
+                'you', 'a:b', p['realm'], p['nonce'], 'GET', '/',
+                p['algorithm']))
+            contains(tried(ours, line), ' 401 ')
+        ours.close()
+        expect(drive.finish().user, None)
+    # a client can have one for another server, in a URL
+    for user, name, password in (('y%3Aou:a:b', 'y:ou', 'a:b'),
+                                 ('y%3Aou', 'y:ou', ''), ('%3a:x', ':', 'x')):
+        listener, port = listen()
+        drive = Drive('connect', f'ws://{user}@127.0.0.1:{port}/')
+        with accept(listener) as connection:
+            read_head(connection)
+            offer = 'Digest realm="x", nonce="n", qop="auth"'
+            connection.sendall(unauthorized(offer)(''))
+            head, _ = read_head(connection)
+            answered(head, offer, user=name, password=password, uri='/')
+            connection.sendall(good(head))
+        expect(drive.finish().result, DONE)
+
+
 @case('WSUP_AUTH: only what is allowed is offered and taken')
 def schemes():
     ours, drive, offers = asked('auth=1')

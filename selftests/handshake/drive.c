@@ -378,5 +378,6 @@ int main(int argc, char **argv)
 	}
 	wsup_config_free(config);
 	printf("reached %d\n", fail && inject_reached());
+	printf("digests %ld\n", inject_digests());
 	return fds_left(fds);
 }

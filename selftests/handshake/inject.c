@@ -21,6 +21,7 @@
 
 static atomic_long left = -1;
 static atomic_long late;
+static atomic_long digests;
 
 /* Is it this one? */
 static bool fails(void)
@@ -41,6 +42,9 @@ ssize_t __real_getrandom(void *data, size_t len, unsigned int flags);
 int __real_getaddrinfo(const char *host, const char *port,
 		       const struct addrinfo *hints, struct addrinfo **list);
 int __real_clock_gettime(clockid_t clock, struct timespec *ts);
+int __real_EVP_Q_digest(OSSL_LIB_CTX *ctx, const char *name, const char *query,
+			const void *data, size_t len, unsigned char *hash,
+			size_t *hash_len);
 
 static bool no_memory(void)
 {
@@ -123,6 +127,15 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 	return ret;
 }
 
+/* What takes time where passwords are compared. */
+int __wrap_EVP_Q_digest(OSSL_LIB_CTX *ctx, const char *name, const char *query,
+			const void *data, size_t len, unsigned char *hash,
+			size_t *hash_len)
+{
+	atomic_fetch_add(&digests, 1);
+	return __real_EVP_Q_digest(ctx, name, query, data, len, hash, hash_len);
+}
+
 static void *crypto_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
@@ -180,4 +193,14 @@ bool inject_reached(void)
 void inject_minute(void)
 {
 	atomic_fetch_add(&late, 61);
+}
+
+/**
+ * inject_digests() - how many hashes were made
+ *
+ * Return: since the program began.
+ */
+long inject_digests(void)
+{
+	return atomic_load(&digests);
 }

@@ -8,5 +8,6 @@
 void inject_begin(long nth);
 bool inject_reached(void);
 void inject_minute(void);
+long inject_digests(void);
 
 #endif /* _HANDSHAKE_INJECT_H */

@@ -5,7 +5,13 @@
 
 #include "internal.h"
 
-int auth_answer(const struct head *head, const char *name, const char *user,
+/* "name:password", and the length of the name, which may have colons in it. */
+struct user {
+	const char	*text;
+	size_t		name;
+};
+
+int auth_answer(const struct head *head, const char *name, struct user user,
 		const char *method, const char *uri, struct buf *out);
 bool auth_stale(const struct head *head, const char *name);
 int auth_check(const struct wsup_config *config, const struct head *head,
@@ -60,7 +66,7 @@ extern const struct algorithm algorithms[];
 const struct algorithm *algorithm_find(const char *name);
 int digest_hex(const struct algorithm *algorithm, char hex[HEX_MAX],
 	       const char *fmt, ...) __printf(3, 4);
-int digest_response(const struct algorithm *algorithm, const char *user,
+int digest_response(const struct algorithm *algorithm, struct user user,
 		    const struct params *params, const char *method,
 		    char hex[HEX_MAX]);
 

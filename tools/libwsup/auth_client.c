@@ -92,7 +92,7 @@ static int make_cnonce(struct params *params)
 	return 0;
 }
 
-static int answer_digest(struct params *params, const char *user,
+static int answer_digest(struct params *params, struct user user,
 			 const char *method, const char *uri, struct buf *out)
 {
 	const struct algorithm *a = algorithm_find(params->v[P_ALGORITHM]);
@@ -103,7 +103,7 @@ static int answer_digest(struct params *params, const char *user,
 		return -WSUP_ELIMIT;
 	strcpy(params->v[P_URI], uri);
 	snprintf(params->v[P_USERNAME], PARAM_MAX, "%.*s",
-		 (int)strcspn(user, ":"), user);
+		 (int)user.name, user.text);
 	err = make_cnonce(params);
 	if (!err)
 		err = digest_response(a, user, params, method, response);
@@ -129,14 +129,14 @@ static int answer_digest(struct params *params, const char *user,
  * auth_answer() - credentials for a challenge
  * @head: a 401 or 407
  * @name: "WWW-Authenticate" or "Proxy-Authenticate"
- * @user: "name:password"
+ * @user: whose
  * @method: of the request to come
  * @uri: its target
  * @out: receives the header's value
  *
  * Return: 0, -WSUP_EAUTH: no challenge that we can answer, or -errno.
  */
-int auth_answer(const struct head *head, const char *name, const char *user,
+int auth_answer(const struct head *head, const char *name, struct user user,
 		const char *method, const char *uri, struct buf *out)
 {
 	struct params best;
@@ -145,7 +145,7 @@ int auth_answer(const struct head *head, const char *name, const char *user,
 	case 0:
 		return -WSUP_EAUTH;
 	case 1:
-		return answer_basic(user, out);
+		return answer_basic(user.text, out);
 	}
 	return answer_digest(&best, user, method, uri, out);
 }

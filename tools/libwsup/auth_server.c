@@ -84,18 +84,27 @@ static int use_nonce(const struct wsup_config *config, const char *nonce,
 			  strtoul(count, NULL, 16));
 }
 
-/* "name:password" of a user, or NULL. */
-static const char *find_user(const struct wsup_config *config,
-			     const char *name)
+/*
+ * A user of this name, or one that there is not, so that the time of a refusal
+ * does not tell. Of a name with a colon, which Digest can carry, a part would
+ * be taken for a password: no user of ours has such a name.
+ */
+static struct user find_user(const struct wsup_config *config, const char *name,
+			     bool *known)
 {
 	const struct texts *users = &config->text[WSUP_USER];
-	size_t i, len = strlen(name);
+	size_t i, len = strcspn(name, ":");
+	struct user user = { "stranger:password", 8 };
 
-	for (i = 0; i < users->n; i++)
-		if (!strncmp(users->at[i], name, len) &&
-		    users->at[i][len] == ':')
-			return users->at[i];
-	return NULL;
+	*known = false;
+	for (i = 0; i < users->n; i++) {
+		if (strcspn(users->at[i], ":") != len || name[len] || *known ||
+		    CRYPTO_memcmp(users->at[i], name, len))
+			continue;
+		user = (struct user){ users->at[i], len };
+		*known = true;
+	}
+	return user;
 }
 
 static bool hex_digits(const char *s, size_t n)
@@ -142,23 +151,22 @@ static int check_digest(const struct wsup_config *config,
 {
 	const struct algorithm *a = algorithm_find(params->v[P_ALGORITHM]);
 	char response[HEX_MAX];
-	const char *user;
+	struct user user;
+	bool known;
 	int err;
 
-	if (params->over || !decode_username(params))
-		return -WSUP_EAUTH;
-	user = find_user(config, params->v[P_USERNAME]);
-	if (!user || !a || a->session ||
+	if (params->over || !decode_username(params) || !a || a->session ||
 	    strcmp(params->v[P_REALM], realm_of(config)) ||
 	    strcmp(params->v[P_URI], head_string(head, head->target)) ||
 	    strcmp(params->v[P_QOP], "auth") ||
 	    !hex_digits(params->v[P_NC], 8) || !*params->v[P_CNONCE])
 		return -WSUP_EAUTH;
+	user = find_user(config, params->v[P_USERNAME], &known);
 	err = digest_response(a, user, params,
 			      head_string(head, head->method), response);
 	if (err)
 		return err;
-	if (!equal(response, params->v[P_RESPONSE]))
+	if (!equal(response, params->v[P_RESPONSE]) || !known)
 		return -WSUP_EAUTH;
 	err = use_nonce(config, params->v[P_NONCE], params->v[P_NC]);
 	if (err < 0)
@@ -189,22 +197,40 @@ static bool decode_basic(const char *text, char *plain)
 	return strlen(plain) == (size_t)n;
 }
 
-static bool check_basic(const struct wsup_config *config,
-			const struct head *head, struct params *params)
+/* 1, 0 or -errno; in a time that does not tell where two texts differ. */
+static int same_secret(const char *a, const char *b)
+{
+	const struct algorithm *sha256 = algorithm_find("SHA-256");
+	char x[HEX_MAX], y[HEX_MAX];
+	int err;
+
+	err = digest_hex(sha256, x, "%s", a);
+	if (!err)
+		err = digest_hex(sha256, y, "%s", b);
+	return err ? err : equal(x, y);
+}
+
+static int check_basic(const struct wsup_config *config,
+		       const struct head *head, struct params *params)
 {
 	char plain[CREDENTIALS_MAX + 1];
-	const char *user;
+	struct user user;
 	char *colon;
+	bool known;
+	int same;
 
 	if (!decode_basic(head_find(head, "Authorization"), plain))
-		return false;
+		return -WSUP_EAUTH;
 	colon = strchr(plain, ':');
 	if (!colon || colon - plain >= PARAM_MAX)
-		return false;
+		return -WSUP_EAUTH;
 	memcpy(params->v[P_USERNAME], plain, (size_t)(colon - plain));
 	params->v[P_USERNAME][colon - plain] = '\0';
-	user = find_user(config, params->v[P_USERNAME]);
-	return user && equal(user, plain);
+	user = find_user(config, params->v[P_USERNAME], &known);
+	same = same_secret(user.text, plain);
+	if (same < 0)
+		return same;
+	return same && known ? 0 : -WSUP_EAUTH;
 }
 
 static int check(const struct wsup_config *config, const struct head *head,
@@ -214,9 +240,8 @@ static int check(const struct wsup_config *config, const struct head *head,
 
 	if (ascii_same(params->scheme, "Digest") && allowed & WSUP_AUTH_DIGEST)
 		return check_digest(config, head, params, stale);
-	if (ascii_same(params->scheme, "Basic") && allowed & WSUP_AUTH_BASIC &&
-	    check_basic(config, head, params))
-		return 0;
+	if (ascii_same(params->scheme, "Basic") && allowed & WSUP_AUTH_BASIC)
+		return check_basic(config, head, params);
 	return -WSUP_EAUTH;
 }
 

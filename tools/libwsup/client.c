@@ -438,18 +438,21 @@ static int again(struct wsup_hs *hs)
 	return STEP_MORE;
 }
 
-static const char *credentials(const struct wsup_hs *hs)
+/* Without a text where there are none */
+static struct user credentials(const struct wsup_hs *hs)
 {
-	const struct client *client = &hs->client;
+	const struct url *url = &hs->client.url;
+	const char *user;
 
-	if (client->tunnel)
-		return client->proxy.user;
-	if (client->url.user)
-		return client->url.user;
-	return client->foreign ? NULL : config_text(hs->config, WSUP_USER);
+	if (hs->client.tunnel)
+		url = &hs->client.proxy;
+	if (url->user || hs->client.tunnel || hs->client.foreign)
+		return (struct user){ url->user, url->name };
+	user = config_text(hs->config, WSUP_USER);
+	return (struct user){ user, user ? strcspn(user, ":") : 0 };
 }
 
-static int make_answer(struct wsup_hs *hs, const char *user)
+static int make_answer(struct wsup_hs *hs, struct user user)
 {
 	struct client *client = &hs->client;
 	struct buf authority = {};
@@ -474,13 +477,13 @@ static int make_answer(struct wsup_hs *hs, const char *user)
 static int on_challenge(struct wsup_hs *hs)
 {
 	struct client *client = &hs->client;
-	const char *user = credentials(hs);
+	struct user user = credentials(hs);
 	const char *name = client->tunnel ? "Proxy-Authenticate"
 					  : "WWW-Authenticate";
 	int *tries = client->tunnel ? &client->proxy_tries : &client->tries;
 	int err;
 
-	if (!user)
+	if (!user.text)
 		return client_fail(hs, -WSUP_EAUTH, "credentials are needed");
 	if ((*tries)++ && (*tries > 3 || !auth_stale(&hs->head, name)))
 		return client_fail(hs, -WSUP_EAUTH,
@@ -525,6 +528,7 @@ static int follow(struct wsup_hs *hs, const char *location)
 		client->foreign = true;
 	} else if (!to.user) {
 		to.user = client->url.user;
+		to.name = client->url.name;
 		client->url.user = NULL;
 	}
 	url_free(&client->url);

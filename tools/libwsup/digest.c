@@ -70,24 +70,22 @@ int digest_hex(const struct algorithm *algorithm, char hex[HEX_MAX],
 /**
  * digest_response() - the proof of knowing the password
  * @algorithm: to hash with
- * @user: "name:password"
+ * @user: whose
  * @params: realm, nonce, uri and, if qop is not empty, nc and cnonce
  * @method: of the request
  * @hex: receives the response
  *
  * Return: 0, -ENOMEM or -EIO.
  */
-int digest_response(const struct algorithm *algorithm, const char *user,
+int digest_response(const struct algorithm *algorithm, struct user user,
 		    const struct params *params, const char *method,
 		    char hex[HEX_MAX])
 {
-	const char *password = strchr(user, ':') + 1;
 	char a1[HEX_MAX], a2[HEX_MAX];
 	int err;
 
-	err = digest_hex(algorithm, a1, "%.*s:%s:%s",
-			 (int)(password - 1 - user), user, params->v[P_REALM],
-			 password);
+	err = digest_hex(algorithm, a1, "%.*s:%s:%s", (int)user.name, user.text,
+			 params->v[P_REALM], user.text + user.name + 1);
 	if (!err && algorithm->session) {
 		char secret[HEX_MAX];
 

@@ -136,6 +136,7 @@ int key_accept(const char *key, char accept[ACCEPT_LEN + 1]);
 struct url {
 	char	*scheme;
 	char	*user;		/* "user:password", decoded; or NULL */
+	size_t	name;		/* length of the name in it */
 	char	*host;		/* without brackets */
 	char	*port;
 	char	*path;		/* with the query */

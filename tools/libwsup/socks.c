@@ -73,7 +73,7 @@ static int add_string(struct buf *out, const char *s, size_t len)
 static int send_password(struct wsup_hs *hs)
 {
 	const char *user = hs->client.proxy.user;
-	const char *colon = strchr(user, ':');
+	const char *colon = user + hs->client.proxy.name;
 
 	add_byte(&hs->out, PASSWORD_VERSION);
 	if (add_string(&hs->out, user, (size_t)(colon - user)) ||

@@ -43,6 +43,7 @@ static bool port_valid(const char *port, size_t len)
 /* "user:password" out of "us%65r:pa%3Ass"; a missing password is empty. */
 static int decode_user(struct url *url, const char *s, size_t len)
 {
+	const char *colon = memchr(s, ':', len);
 	struct buf buf = {};
 	size_t i;
 	char c;
@@ -57,9 +58,13 @@ static int decode_user(struct url *url, const char *s, size_t len)
 		}
 		if (is_control(c))
 			goto bad;
+		if (s + i == colon)
+			url->name = buf.len;
 		buf_add(&buf, &c, 1);
 	}
-	if (!memchr(s, ':', len))
+	if (!colon)
+		url->name = buf.len;
+	if (!colon)
 		buf_add(&buf, ":", 1);
 	buf_add(&buf, "", 1);
 	url->user = buf.data;
