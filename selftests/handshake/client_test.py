@@ -546,7 +546,7 @@ def own_host():
     expect(drive.request.count('Host:'), 1)
     expect(Drive('header=Connection: x', 'connect', 'ws://a/').finish().option,
            EINVAL)
-    for name in ('Host', 'Origin', 'Authorization'):
+    for name in ('Host', 'Origin', 'Authorization', 'Proxy-Authorization'):
         expect(Drive(f'header={name}: a', f'header={name.upper()}: b',
                      'connect', 'ws://a/').finish().option, EINVAL)
     drive = run(good, 'header=ORIGIN: http://a', 'origin=http://b')
@@ -633,7 +633,8 @@ def redirect_secrets():
     with accept(first) as connection:
         head, _ = read_head(connection)
         contains(head, 'Cookie: c=d')
-        contains(head, 'Authorization: Bearer z')
+        contains(head, '\r\nAuthorization: Bearer z')
+        contains(head, 'Proxy-Authorization: Bearer p')
         connection.sendall(plain('302 x', b'',
                                  f'Location: ws://127.0.0.1:{other}/'))
     with accept(second) as connection:
@@ -659,6 +660,7 @@ def redirected(location, *options, user=''):
                                  location.format(port=port, other=other)))
     with accept(second if '{other}' in location else first) as connection:
         head, _ = read_head(connection)
+                  'header=Proxy-Authorization: Bearer p',
         connection.sendall(plain('401 x', b'',
                                  'WWW-Authenticate: Basic realm="x"'))
         try:

@@ -106,6 +106,34 @@ def http_basic():
     upgrade(drive, connection)
 
 
+@case('RFC 9110 11.7.2: what a caller has for the proxy goes to it alone')
+def http_own_credentials():
+    line = 'Proxy-Authorization: Bearer x'
+    drive, connection, _ = through('http://127.0.0.1:{}', 'header=' + line,
+                                   'header=X-Plain: y')
+    head, _ = read_head(connection)
+    contains(head, line + '\r\n')
+    lacks(head, 'X-Plain')
+    connection.sendall(ESTABLISHED)
+    upgrade(drive, connection)
+    # an answer to a challenge says more
+    drive, connection, _ = through('http://a:b@127.0.0.1:{}', 'header=' + line)
+    contains(read_head(connection)[0], line)
+    connection.sendall(plain('407 x', b'',
+                             'Proxy-Authenticate: Basic realm="x"'))
+    head, _ = read_head(connection)
+    expect(head.count('Proxy-Authorization'), 1)
+    contains(head, 'Proxy-Authorization: Basic ')
+    connection.sendall(ESTABLISHED)
+    upgrade(drive, connection)
+    drive, connection, _ = through('socks5://127.0.0.1:{}', 'header=' + line)
+    exactly(connection, 3)
+    connection.sendall(b'\x05\0')
+    exactly(connection, len(NAMED))
+    connection.sendall(GRANTED)
+    upgrade(drive, connection)
+
+
 @case('RFC 7616: 407, Digest')
 def http_digest():
     drive, connection, _ = through('http://me:pw@127.0.0.1:{}')

@@ -198,26 +198,26 @@ static void add_subprotocols(struct wsup_hs *hs)
 		buf_printf(&hs->out, "\r\n");
 }
 
-static bool is_header(const char *line, const char *name)
-{
-	size_t len = strlen(name);
-
-	return ascii_same_n(line, name, len) && line[len] == ':';
-}
-
 /* What was meant for one server is not told to the next. */
 static bool is_private(const char *line)
 {
-	return is_header(line, "Authorization") || is_header(line, "Cookie") ||
-	       is_header(line, "Host");
+	return header_is(line, "Authorization") || header_is(line, "Cookie") ||
+	       header_is(line, "Host") ||
+	       header_is(line, "Proxy-Authorization");
+}
+
+/* A proxy that was asked for a tunnel has been told what is meant for it. */
+static bool is_for_proxy(const struct wsup_hs *hs, const char *line)
+{
+	return hs->client.proxy.host && header_is(line, "Proxy-Authorization");
 }
 
 /* Is there something better to say? */
 static bool is_superseded(const struct wsup_hs *hs, const char *line)
 {
-	if (is_header(line, "Authorization"))
+	if (header_is(line, "Authorization"))
 		return hs->client.auth.len;
-	return is_header(line, "Origin") &&
+	return header_is(line, "Origin") &&
 	       config_text(hs->config, WSUP_ORIGIN);
 }
 
@@ -230,9 +230,10 @@ static void add_headers(struct wsup_hs *hs)
 
 	for (i = 0; i < headers->n; i++) {
 		if ((hs->client.foreign && is_private(headers->at[i])) ||
-		    is_superseded(hs, headers->at[i]))
+		    is_superseded(hs, headers->at[i]) ||
+		    is_for_proxy(hs, headers->at[i]))
 			continue;
-		host |= is_header(headers->at[i], "Host");
+		host |= header_is(headers->at[i], "Host");
 		buf_printf(&hs->out, "%s\r\n", headers->at[i]);
 	}
 	if (!host) {

@@ -112,6 +112,20 @@ bool header_valid(const char *header)
 	return is_token(header, len);
 }
 
+/**
+ * header_is() - does a line have this name?
+ * @line: "Name: value"
+ * @name: in upper or lower case
+ *
+ * Return: true or false.
+ */
+bool header_is(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	return ascii_same_n(line, name, len) && line[len] == ':';
+}
+
 static bool text_valid(enum wsup_text what, const char *value)
 {
 	switch (what) {
@@ -142,17 +156,15 @@ static bool text_valid(enum wsup_text what, const char *value)
 static bool is_second(const struct texts *headers, const char *header)
 {
 	static const char * const single[] = {
-		"Host:", "Origin:", "Authorization:",
+		"Host", "Origin", "Authorization", "Proxy-Authorization",
 	};
-	size_t i, j, len;
+	size_t i, j;
 
-	for (i = 0; i < ARRAY_SIZE(single); i++) {
-		len = strlen(single[i]);
+	for (i = 0; i < ARRAY_SIZE(single); i++)
 		for (j = 0; j < headers->n; j++)
-			if (ascii_same_n(single[i], header, len) &&
-			    ascii_same_n(single[i], headers->at[j], len))
+			if (header_is(header, single[i]) &&
+			    header_is(headers->at[j], single[i]))
 				return true;
-	}
 	return false;
 }
 

@@ -62,6 +62,7 @@ extern const struct wsup_config wsup_default_config;
 
 const char *config_text(const struct wsup_config *config, enum wsup_text what);
 bool header_valid(const char *header);
+bool header_is(const char *line, const char *name);
 
 /* A head of HTTP, request or response; strings are offsets into @text. */
 struct field {

@@ -150,16 +150,21 @@ int proxy_authority(const struct wsup_hs *hs, struct buf *out)
  */
 int proxy_request(struct wsup_hs *hs)
 {
+	const struct texts *headers = &hs->config->text[WSUP_HEADER];
+	const struct buf *answer = &hs->client.proxy_auth;
 	struct buf *out = &hs->out;
+	size_t i;
 
 	buf_printf(out, "CONNECT ");
 	proxy_authority(hs, out);
 	buf_printf(out, " HTTP/1.1\r\nHost: ");
 	proxy_authority(hs, out);
 	buf_printf(out, "\r\n");
-	if (hs->client.proxy_auth.len)
+	if (answer->len)
 		buf_printf(out, "Proxy-Authorization: %.*s\r\n",
-			   (int)hs->client.proxy_auth.len,
-			   hs->client.proxy_auth.data);
+			   (int)answer->len, answer->data);
+	for (i = 0; i < headers->n && !answer->len; i++)
+		if (header_is(headers->at[i], "Proxy-Authorization"))
+			buf_printf(out, "%s\r\n", headers->at[i]);
 	return buf_printf(out, "\r\n");
 }
