@@ -517,9 +517,39 @@ def no_password_told():
         contains((EURL, EPROTONOSUPPORT), drive.result)
         lacks(drive.error, 'w1')
         contains(drive.error, 'a')
+    for location in ('wss://me:pw1@a/', 'ws://me:pw1@a b/', 'me:pw1@a',
+                     '//me:p@w1@a:x/', 'foo://me:pw1@a/'):
+        for options in ((), ('redirects_max=1',)):
+            drive = run(lambda r: plain('302 x', b'', 'Location: ' + location),
+                        *options)
+            contains((ESTATUS, EREDIRECT), drive.result)
+            lacks(drive.error, 'w1')
+            contains(drive.error, 'a')
     for proxy in ('https://me:pw1@a/', 'foo://me:pw1@a/', 'me:pw1@a b'):
         drive = Drive('proxy=' + proxy, 'connect', 'ws://h/').finish()
         lacks(drive.error, 'w1')
+
+
+@case('no sentence has what acts on a terminal, or begins another line')
+def harmless_sentences():
+    for sent, told in (('\x1b[2J', '?[2J'), ('a\x9b2Jb', 'a?2Jb'),
+                       ('a\tb', 'a?b'), ('\x9d0;x\x07', '?0;x?'),
+                       ('\x7f', '?'), ('\x80\x9f\xa0', '??\xa0'),
+                       ('\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80', None),
+                       ('a\xc2\x9b2J', 'a?2J'), ('\xc2\x85x', '?x'),
+                       ('\xe2\x80\xa8wsup', '?wsup'), ('\xe2\x80\xaex', '?x'),
+                       ('\xe2\x81\xa7', '?'), ('\xe2\x9bx', '\xe2?x'),
+                       ('\xf4\x90\x80\x80', '\xf4???'), ('\xe4\xf6', None),
+                       ('\xed\xa0\x80', '\xed\xa0?'), ('\xc0\x9b', '\xc0?'),
+                       ('\xe0\x80\x9b', '\xe0??')):
+        told = sent if told is None else told
+        if '\t' not in sent:
+            drive = run(lambda r: plain('404 ' + sent))
+            expect(drive.error.partition('404 ')[2], told)
+            expect(drive.reason, sent)
+        if '\x1b' not in sent and '\x7f' not in sent and '\x07' not in sent:
+            drive = run(lambda r: plain('302 x', b'', 'Location: ' + sent))
+            expect(drive.error.partition('redirects to ')[2], told)
 
 
 @case('RFC 3986: URLs of all forms')
@@ -629,6 +659,7 @@ def redirect_secrets():
     second, other = listen()
     drive = Drive('redirects_max=1', 'user=me:secret', 'header=Cookie: c=d',
                   'header=X-Plain: y', 'header=Authorization: Bearer z',
+                  'header=Proxy-Authorization: Bearer p',
                   'connect', f'ws://127.0.0.1:{port}/')
     with accept(first) as connection:
         head, _ = read_head(connection)
@@ -660,7 +691,6 @@ def redirected(location, *options, user=''):
                                  location.format(port=port, other=other)))
     with accept(second if '{other}' in location else first) as connection:
         head, _ = read_head(connection)
-                  'header=Proxy-Authorization: Bearer p',
         connection.sendall(plain('401 x', b'',
                                  'WWW-Authenticate: Basic realm="x"'))
         try:

@@ -129,3 +129,69 @@ bool ascii_same(const char *a, const char *b)
 {
 	return ascii_same_n(a, b, (size_t)-1);
 }
+
+/* Bits of a character behind the first byte of its UTF-8, or -1 */
+static int rest_of(unsigned char c)
+{
+	if (c >= 0xc2 && c < 0xe0)
+		return 1;
+	if (c >= 0xe0 && c < 0xf0)
+		return 2;
+	return c >= 0xf0 && c < 0xf5 ? 3 : -1;
+}
+
+/* Length of the character of several bytes at @s; 0: it is not UTF-8 */
+static size_t character(const char *s, uint32_t *code)
+{
+	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+	int i, n = rest_of((unsigned char)*s);
+
+	if (n < 0)
+		return 0;
+	*code = (unsigned char)*s & (0x3f >> n);
+	for (i = 1; i <= n; i++) {
+		if (((unsigned char)s[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | ((unsigned char)s[i] & 0x3f);
+	}
+	if (*code < least[n] || *code > 0x10ffff || *code >> 11 == 0x1b)
+		return 0;
+	return (size_t)n + 1;
+}
+
+/* C1, separators of lines, and what changes the direction of writing */
+static bool acts(uint32_t code)
+{
+	return code < 0xa0 || code == 0x61c || code == 0x200e ||
+	       code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
+/**
+ * make_harmless() - leave nothing in a text that acts on a terminal
+ * @text: any bytes; such a character becomes a question mark
+ *
+ * Controls of an 8-bit terminal, which are no UTF-8, are among them. Other
+ * bytes that are no UTF-8 stay: they may be a reason phrase in an older coding.
+ */
+void make_harmless(char *text)
+{
+	const char *from = text;
+	uint32_t code;
+	size_t n;
+
+	while (*from) {
+		n = character(from, &code);
+		if (n && !acts(code)) {
+			memmove(text, from, n);
+			text += n;
+		} else {
+			*text = is_control(*from) || n ||
+				((unsigned char)*from & 0xe0) == 0x80 ? '?'
+								      : *from;
+			text++;
+		}
+		from += n ? n : 1;
+	}
+	*text = '\0';
+}

@@ -508,6 +508,19 @@ static bool same_server(const struct url *a, const struct url *b)
 	return ascii_same(a->host, b->host) && !strcmp(a->port, b->port);
 }
 
+/* Where it leads, without the credentials that may stand in it. */
+static int fail_redirect(struct wsup_hs *hs, int error, const char *what,
+			 const char *location)
+{
+	const struct url *url = &hs->client.url;
+	const char *rest;
+	int scheme;
+
+	rest = url_public(location, &scheme);
+	return hs_fail(hs, error, "%s:%s: %s %.*s%s", url->host, url->port,
+		       what, scheme, location, rest);
+}
+
 static int follow(struct wsup_hs *hs, const char *location)
 {
 	struct client *client = &hs->client;
@@ -522,8 +535,7 @@ static int follow(struct wsup_hs *hs, const char *location)
 		err = -WSUP_EREDIRECT;
 	if (err) {
 		url_free(&to);
-		return hs_fail(hs, err, "%s:%s: redirected to %s",
-			       client->url.host, client->url.port, location);
+		return fail_redirect(hs, err, "redirected to", location);
 	}
 	if (!same_server(&client->url, &to)) {
 		client->foreign = true;
@@ -564,8 +576,7 @@ static int on_body(struct wsup_hs *hs)
 		return refused(hs);
 	if (hs->config->number[WSUP_REDIRECTS_MAX])
 		return follow(hs, to);
-	return hs_fail(hs, -WSUP_ESTATUS, "%s:%s: the server redirects to %s",
-		       hs->client.url.host, hs->client.url.port, to);
+	return fail_redirect(hs, -WSUP_ESTATUS, "the server redirects to", to);
 }
 
 static int read_body(struct wsup_hs *hs)

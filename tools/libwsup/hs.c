@@ -61,15 +61,12 @@ void wsup_free(struct wsup_hs *hs)
 int hs_fail(struct wsup_hs *hs, int error, const char *fmt, ...)
 {
 	va_list args;
-	char *p;
 
 	va_start(args, fmt);
 	vsnprintf(hs->error, sizeof(hs->error), fmt, args);
 	va_end(args);
 	/* parts come from the peer, and the sentence goes to terminals */
-	for (p = hs->error; *p; p++)
-		if (is_control(*p))
-			*p = '?';
+	make_harmless(hs->error);
 	return error;
 }
 

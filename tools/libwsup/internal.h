@@ -125,6 +125,7 @@ int hex_pair(const char *s);
 char ascii_lower(char c);
 bool ascii_same_n(const char *a, const char *b, size_t n);
 bool ascii_same(const char *a, const char *b);
+void make_harmless(char *text);
 
 bool subprotocols_valid(const struct head *head);
 bool extensions_valid(const struct head *head);
