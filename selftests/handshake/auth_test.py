@@ -2,8 +2,10 @@
 """Basic and Digest, as a server demands them and as a client answers them."""
 import base64
 import hashlib
+import os
 import re
 import signal
+import tempfile
 
 from client_test import accept, good, listen, plain
 from peer import (DONE, EAUTH, EHTTP, ELIMIT, Drive, case, contains, expect,
@@ -269,6 +271,53 @@ def charset():
             expect(p['username'].encode('latin-1').decode(), NAME)
             expect(p['response'], digest(NAME, WORD, 'x', 'n', 'GET', '/x?y',
                                          cnonce=p['cnonce']))
+
+
+def nobody_gets_in(*options):
+    ours, drive = whole(request(), options)
+    for line in ('X: y', basic('me:secret'), basic(':'), basic('a:')):
+        head, body, _ = read_answer(ours)
+        contains(head, ' 401 ')
+        contains(body, b'there is no user')
+        ours.sendall(request(line))
+    for user, password in (('me', 'secret'), ('', ''),
+                           ('stranger', 'password')):
+        if len(challenges(head)) == 3:
+            line = credentials(challenges(head)[0], user=user,
+                               password=password)
+            contains(tried(ours, line), ' 401 ')
+    ours.close()
+    contains(drive.finish().error, 'no user')
+
+
+@case('users that are none: nobody gets in, rather than everybody')
+def no_users():
+    nobody_gets_in('users_only=1')
+    with tempfile.TemporaryDirectory() as where:
+        for name, text, error in (('empty', '', -61), ('blank', '\n\r\n', -61),
+                                  ('comments', '# me:secret\n#', -61),
+                                  ('wrong', 'a:b\nsecret\nme:secret\n', -22),
+                                  ('control', 'me:sec\x01ret\n', -22),
+                                  ('', None, -21), ('missing', None, -2)):
+            path = os.path.join(where, name)
+            if text is not None:
+                with open(path, 'w', encoding='ascii') as file:
+                    file.write(text)
+            drive = Drive('user=@' + path, 'accept', 9).finish()
+            expect(drive.option, error, name)
+            expect(len(drive.error) > 7, True)
+            lacks(drive.error, 'secret')
+            if name != 'wrong':
+                nobody_gets_in('careless=1', 'user=@' + path)
+        path = os.path.join(where, 'good')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write('# who\n\nme:secret\r\nyou:a:b')
+        for line in (basic('me:secret'), basic('you:a:b')):
+            ours, drive = whole(request(line), ['user=@' + path])
+            contains(read_head(ours)[0], ' 101 ')
+            ours.close()
+            expect(drive.finish().result, DONE)
+    nobody_gets_in('careless=1', 'user=me')
 
 
 @case('RFC 7616 5.1: how long a refusal takes does not tell which names exist')

@@ -15,6 +15,8 @@
  * does it all, call=2 that without looking at the handshake. fail=N lets the
  * Nth call fail that could for want of something. SIGUSR1 lets a minute pass.
  *
+ * The value @FILE of a text is the lines of a file.
+ *
  * In the end no descriptor may be open that was not before.
  */
 #include <dirent.h>
@@ -41,6 +43,9 @@ static long fail;
 
 /* Wait first; tell of signals; leave at so many waits; step behind the end */
 static long eager, signals, give_up, repeat;
+
+/* Go on without an option that is wrong */
+static long careless;
 static long call;
 
 static const struct {
@@ -49,6 +54,7 @@ static const struct {
 } ways[] = {
 	{ "eager", &eager }, { "signals", &signals }, { "give_up", &give_up },
 	{ "repeat", &repeat }, { "fail", &fail }, { "call", &call },
+	{ "careless", &careless },
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -62,13 +68,29 @@ static const struct {
 	{ "requests_max", WSUP_REQUESTS_MAX },
 	{ "redirects_max", WSUP_REDIRECTS_MAX }, { "attach", WSUP_ATTACH },
 	{ "nonblock", WSUP_NONBLOCK }, { "proxy_env", WSUP_PROXY_ENV },
-	{ "auth", WSUP_AUTH },
+	{ "auth", WSUP_AUTH }, { "users_only", WSUP_USERS_ONLY },
 }, texts[] = {
 	{ "header", WSUP_HEADER }, { "subprotocol", WSUP_SUBPROTOCOL },
 	{ "origin", WSUP_ORIGIN }, { "allow_origin", WSUP_ALLOW_ORIGIN },
 	{ "path", WSUP_PATH }, { "user", WSUP_USER }, { "realm", WSUP_REALM },
 	{ "proxy", WSUP_PROXY }, { "host", WSUP_HOST },
 };
+
+static void print_hex(const char *what, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	printf("%s ", what);
+	while (len--)
+		printf("%02x", *p++);
+	printf("\n");
+}
+
+static void print_string(const char *what, const char *s)
+{
+	if (s)
+		print_hex(what, s, strlen(s));
+}
 
 static void set_option(struct wsup_config *config, const char *arg)
 {
@@ -83,7 +105,10 @@ static void set_option(struct wsup_config *config, const char *arg)
 					      atol(value));
 	for (i = 0; i < ARRAY_SIZE(texts); i++)
 		if (!strncmp(texts[i].name, arg, len) && !texts[i].name[len])
-			err = wsup_config_add(config, texts[i].what, value);
+			err = *value == '@' ?
+				wsup_config_read(config, texts[i].what,
+						 value + 1) :
+				wsup_config_add(config, texts[i].what, value);
 	if (!strncmp("step=", arg, 5)) {
 		stepwise = atoi(value) ? waiter_find("poll") : NULL;
 		err = 0;
@@ -106,27 +131,12 @@ static void set_option(struct wsup_config *config, const char *arg)
 		ask = value;
 		err = wsup_config_set(config, WSUP_ASK, 1);
 	}
-	if (err) {
+	if (err < 0 && !careless) {
 		printf("option %d\nreached %d\n", err,
 		       fail && inject_reached());
+		print_string("error", wsup_config_error(config));
 		exit(0);
 	}
-}
-
-static void print_hex(const char *what, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	printf("%s ", what);
-	while (len--)
-		printf("%02x", *p++);
-	printf("\n");
-}
-
-static void print_string(const char *what, const char *s)
-{
-	if (s)
-		print_hex(what, s, strlen(s));
 }
 
 /* What the request looks like, and the answer that the script asked for. */

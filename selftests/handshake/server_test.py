@@ -417,6 +417,39 @@ def paths():
     refused(request(target='/a#b'), 400, 'path=/a')
 
 
+@case('a restriction that is wrong is none that lets pass')
+def restrictions():
+    for option, status in (('path=x', 404), ('path=@/nowhere', 404),
+                           ('host=a:b', 403), ('host=@/dev/null', 403),
+                           ('user=@/dev/null', 401)):
+        refused(request(), status, 'careless=1', option)
+    page = {'Origin': 'http://evil.org', 'Host': '127.0.0.1'}
+    refused(request(**page), 403, 'careless=1', 'allow_origin=evil.org')
+
+
+@case('what is wrong with a value is told, and not the value')
+def sentences():
+    for option, part in (('timeout=0', 'from 1 to 3600000'),
+                         ('fields_max=3', 'from 8 to 10000'),
+                         ('header=X', "'Name: value'"),
+                         ('header=Upgrade: x', 'belongs to the handshake'),
+                         ('subprotocol=a b', 'token'),
+                         ('path=x', 'begin with a slash'),
+                         ('user=secret', 'NAME:PASSWORD'),
+                         ('realm=a"b', 'quotes'),
+                         ('allow_origin=a.example', 'SCHEME://HOST'),
+                         ('host=secret:80', 'without a port'),
+                         ('proxy=http://\x01', 'control characters'),
+                         ('user=@/etc/passwd/x', 'directory'),
+                         ('user=@/dev/null', 'no line')):
+        drive = Drive(option, 'accept', 9).finish()
+        expect(drive.option < 0, True, option)
+        contains(drive.error, part)
+        lacks(drive.error, 'secret')
+    drive = Drive('subprotocol=a', 'subprotocol=a', 'accept', 9).finish()
+    contains(drive.error, 'already')
+
+
 @case('RFC 9112 6: a request with a body is answered, and the last one')
 def body():
     refused(request('Content-Length: 5') + b'hello', 400, close=True)
@@ -576,7 +609,8 @@ def numbers():
                             ('fields_max', 8, 10000), ('body_max', 0, 1 << 20),
                             ('requests_max', 1, 1000000), ('attach', 0, 1),
                             ('redirects_max', 0, 20), ('nonblock', 0, 1),
-                            ('proxy_env', 0, 1), ('auth', 1, 3)):
+                            ('proxy_env', 0, 1), ('auth', 1, 3),
+                            ('users_only', 0, 1)):
         for value, want in ((low - 1, -22), (low, None), (high, None),
                             (high + 1, -22)):
             drive = Drive(f'{name}={value}', 'connect', 'wss://a/').finish()

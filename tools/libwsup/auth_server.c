@@ -247,7 +247,7 @@ static int check(const struct wsup_config *config, const struct head *head,
 
 /**
  * auth_check() - is this request from one of the users?
- * @config: has the users; without any, everybody may
+ * @config: has the users; everybody may if there was never to be any
  * @head: the request
  * @user: receives the name, to be freed
  * @stale: receives whether only the nonce was too old
@@ -264,7 +264,7 @@ int auth_check(const struct wsup_config *config, const struct head *head,
 	free(*user);
 	*user = NULL;
 	*stale = false;
-	if (!config->text[WSUP_USER].n)
+	if (!config->tried[WSUP_USER] && !config->number[WSUP_USERS_ONLY])
 		return 0;
 	if (head_count(head, "Authorization") != 1 ||
 	    !params_next(&list, &params))

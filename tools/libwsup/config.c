@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What a handshake is to be like. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -34,6 +36,7 @@ static const struct {
 	[WSUP_NONBLOCK]		= { 0, 1 },
 	[WSUP_PROXY_ENV]	= { 0, 1 },
 	[WSUP_AUTH]		= { 1, WSUP_AUTH_BASIC | WSUP_AUTH_DIGEST },
+	[WSUP_USERS_ONLY]	= { 0, 1 },
 };
 
 struct wsup_config *wsup_config_new(void)
@@ -63,13 +66,25 @@ void wsup_config_free(struct wsup_config *config)
 	free(config);
 }
 
+__printf(2, 3)
+static int refuse(struct wsup_config *config, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(config->error, sizeof(config->error), fmt, args);
+	va_end(args);
+	return -EINVAL;
+}
+
 int wsup_config_set(struct wsup_config *config, enum wsup_number what,
 		    long value)
 {
 	if (what < WSUP_TIMEOUT || what >= NUMBERS)
-		return -EINVAL;
+		return refuse(config, "there is no such number");
 	if (value < ranges[what].min || value > ranges[what].max)
-		return -EINVAL;
+		return refuse(config, "has to be from %ld to %ld",
+			      ranges[what].min, ranges[what].max);
 	config->number[what] = value;
 	return 0;
 }
@@ -126,28 +141,48 @@ bool header_is(const char *line, const char *name)
 	return ascii_same_n(line, name, len) && line[len] == ':';
 }
 
+/* What a text has to be like. */
+static const char *text_form(enum wsup_text what)
+{
+	static const char * const forms[TEXTS] = {
+		[WSUP_HEADER] = "has to be 'Name: value', and none that "
+				"belongs to the handshake",
+		[WSUP_SUBPROTOCOL] = "has to be a token: letters, digits and "
+				     "!#$%&'*+-.^_`|~",
+		[WSUP_PATH] = "has to begin with a slash, and to have no query",
+		[WSUP_USER] = "has to be NAME:PASSWORD",
+		[WSUP_REALM] = "must not have quotes or backslashes in it",
+		[WSUP_ALLOW_ORIGIN] = "has to be SCHEME://HOST[:PORT], null "
+				      "or *",
+		[WSUP_HOST] = "has to be a name without a port, or *",
+	};
+
+	return forms[what] ? forms[what]
+			   : "must not have control characters in it";
+}
+
 static bool text_valid(enum wsup_text what, const char *value)
 {
+	if (what != WSUP_HEADER && has_control(value))
+		return false;
 	switch (what) {
 	case WSUP_HEADER:
 		return header_valid(value);
 	case WSUP_SUBPROTOCOL:
 		return is_token(value, strlen(value));
 	case WSUP_PATH:
-		return *value == '/' && !strpbrk(value, "?# ") &&
-		       !has_control(value);
+		return *value == '/' && !strpbrk(value, "?# ");
 	case WSUP_USER:
-		return strchr(value, ':') && !has_control(value);
+		return strchr(value, ':');
 	case WSUP_REALM:
-		return !strpbrk(value, "\"\\") && !has_control(value);
+		return !strpbrk(value, "\"\\");
 	case WSUP_ALLOW_ORIGIN:
-		return !strcmp(value, "*") ||
-		       (origin_valid(value) && !has_control(value));
+		return !strcmp(value, "*") || origin_valid(value);
 	case WSUP_HOST:
 		return !strcmp(value, "*") || host_valid(value);
 	case WSUP_ORIGIN:
 	case WSUP_PROXY:
-		return !has_control(value);
+		return true;
 	}
 	return false;
 }
@@ -178,22 +213,102 @@ static bool texts_have(const struct texts *texts, const char *value)
 	return false;
 }
 
+static int check_text(struct wsup_config *config, enum wsup_text what,
+		      const char *value)
+{
+	if (!text_valid(what, value))
+		return refuse(config, "%s", text_form(what));
+	/* RFC 6455 section 4.1, 10: no subprotocol is offered twice */
+	if (what == WSUP_SUBPROTOCOL && texts_have(&config->text[what], value))
+		return refuse(config, "is there already");
+	if (what == WSUP_HEADER && is_second(&config->text[what], value))
+		return refuse(config, "is there already, with another value");
+	return 0;
+}
+
 int wsup_config_add(struct wsup_config *config, enum wsup_text what,
 		    const char *value)
 {
-	if (what < WSUP_HEADER || what >= TEXTS || !text_valid(what, value))
-		return -EINVAL;
-	/* RFC 6455 section 4.1, 10: no subprotocol is offered twice */
-	if (what == WSUP_SUBPROTOCOL && texts_have(&config->text[what], value))
-		return -EINVAL;
-	if (what == WSUP_HEADER && is_second(&config->text[what], value))
-		return -EINVAL;
+	int err;
+
+	if (what < WSUP_HEADER || what >= TEXTS)
+		return refuse(config, "there is no such text");
+	config->tried[what] = true;
+	err = check_text(config, what, value);
+	if (err)
+		return err;
 	if (what == WSUP_USER && !config->nonces) {
 		config->nonces = nonces_new();
 		if (!config->nonces)
 			return -ENOMEM;
 	}
 	return texts_add(&config->text[what], value);
+}
+
+/* Without the line's end; not what is empty or begins with a '#'. */
+static int add_line(struct wsup_config *config, enum wsup_text what, char *line)
+{
+	int err;
+
+	line[strcspn(line, "\r\n")] = '\0';
+	if (!*line || *line == '#')
+		return 0;
+	err = wsup_config_add(config, what, line);
+	return err ? err : 1;
+}
+
+/* How many were added, or -errno */
+static int add_lines(struct wsup_config *config, enum wsup_text what,
+		     FILE *file)
+{
+	int ret = 0, n = 0, number = 0;
+	char why[sizeof(config->error)];
+	size_t size = 0;
+	char *line = NULL;
+
+	while (ret >= 0 && getline(&line, &size, file) >= 0) {
+		ret = add_line(config, what, line);
+		n += ret > 0;
+		number++;
+	}
+	if (line)
+		explicit_bzero(line, size);
+	free(line);
+	if (ret == -EINVAL) {
+		strcpy(why, config->error);
+		return refuse(config, "line %d %.120s", number, why);
+	}
+	if (ret >= 0 && ferror(file))
+		ret = -errno;
+	return ret < 0 ? ret : n;
+}
+
+int wsup_config_read(struct wsup_config *config, enum wsup_text what,
+		     const char *path)
+{
+	FILE *file;
+	int ret;
+
+	if (what < WSUP_HEADER || what >= TEXTS)
+		return refuse(config, "there is no such text");
+	/* whatever comes of it, there is to be a restriction */
+	config->tried[what] = true;
+	file = fopen(path, "re");
+	ret = file ? add_lines(config, what, file) : -errno;
+	if (file)
+		fclose(file);
+	if (!ret) {
+		refuse(config, "has no line that says anything");
+		return -ENODATA;
+	}
+	if (ret < 0 && ret != -EINVAL)
+		refuse(config, "%s", wsup_strerror(ret));
+	return ret;
+}
+
+const char *wsup_config_error(const struct wsup_config *config)
+{
+	return config->error;
 }
 
 /**

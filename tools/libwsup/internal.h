@@ -41,7 +41,7 @@ struct texts {
 int texts_add(struct texts *texts, const char *value);
 void texts_free(struct texts *texts);
 
-#define NUMBERS		(WSUP_AUTH + 1)
+#define NUMBERS		(WSUP_USERS_ONLY + 1)
 #define TEXTS		(WSUP_HOST + 1)
 #define SECRET_LEN	32
 
@@ -54,6 +54,8 @@ void nonces_free(struct nonces *nonces);
 struct wsup_config {
 	long		number[NUMBERS];
 	struct texts	text[TEXTS];
+	bool		tried[TEXTS];	/* to add one, with success or not */
+	char		error[160];
 	unsigned char	secret[SECRET_LEN];	/* of Digest nonces */
 	struct nonces	*nonces;		/* with WSUP_USER */
 };

@@ -130,7 +130,7 @@ int host_allowed(const struct wsup_config *config, const struct head *head)
 	struct url url = {};
 	int ret;
 
-	if (!origin && !config->text[WSUP_HOST].n)
+	if (!origin && !config->tried[WSUP_HOST])
 		return 1;
 	ret = origin ? is_listed(config, origin) : 0;
 	if (ret || !host)

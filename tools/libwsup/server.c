@@ -77,7 +77,7 @@ static bool path_served(const struct wsup_hs *hs)
 		if (strlen(paths->at[i]) == len &&
 		    !memcmp(paths->at[i], path, len))
 			return true;
-	return !paths->n;
+	return !hs->config->tried[WSUP_PATH];
 }
 
 static bool is_method(const struct wsup_hs *hs, const char *method)
@@ -214,7 +214,9 @@ static int judge(struct wsup_hs *hs)
 	if (status == -WSUP_EAUTH && has_body(&hs->head))
 		hs->server.keep = false;
 	if (status == -WSUP_EAUTH)
-		return refuse(hs, 401, "credentials are needed");
+		return refuse(hs, 401, hs->config->text[WSUP_USER].n ?
+			      "credentials are needed" :
+			      "credentials are needed, but there is no user");
 	if (!status)
 		status = judge_host(hs);
 	if (!status)

@@ -63,6 +63,7 @@ enum wsup_number {
 	WSUP_NONBLOCK,		/* client: 1: new socket has O_NONBLOCK; 0 */
 	WSUP_PROXY_ENV,		/* client: 1: proxy from environment; 0 */
 	WSUP_AUTH,		/* server: WSUP_AUTH_* accepted; both */
+	WSUP_USERS_ONLY,	/* server: 1: even if there is no user; 0 */
 };
 
 #define WSUP_AUTH_BASIC		1
@@ -118,10 +119,36 @@ int wsup_config_set(struct wsup_config *config, enum wsup_number what,
  * Return: 0, -ENOMEM, or -EINVAL: not of the form given at enum wsup_text, with
  * control characters in it, a header that the library itself writes, or there
  * already: a subprotocol, or a header of which a request has one (Host, Origin,
- * Authorization).
+ * Authorization, Proxy-Authorization).
+ *
+ * A restriction holds even if the call failed: with no other WSUP_USER,
+ * WSUP_PATH or WSUP_HOST a server lets nobody in, serves no path, has no name.
  */
 int wsup_config_add(struct wsup_config *config, enum wsup_text what,
 		    const char *value);
+
+/**
+ * wsup_config_read() - add the lines of a file
+ * @config: to change
+ * @what: which text each of them is
+ * @path: of the file; empty lines and those that begin with '#' do not count
+ *
+ * After a line that is wrong no other one is added.
+ *
+ * Return: how many were added, -ENODATA if there was none, or -errno.
+ */
+int wsup_config_read(struct wsup_config *config, enum wsup_text what,
+		     const char *path);
+
+/**
+ * wsup_config_error() - why the last of these calls failed
+ * @config: configuration
+ *
+ * Return: the rest of a sentence that begins with the value or the file, such
+ * as "has to be from 1 to 3600000", without a full stop and never with the
+ * value itself; "" as long as none failed.
+ */
+const char *wsup_config_error(const struct wsup_config *config);
 
 /**
  * wsup_accept() - complete the handshake of an accepted connection, blocking
