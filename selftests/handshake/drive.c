@@ -44,8 +44,11 @@ static long fail;
 /* Wait first; tell of signals; leave at so many waits; step behind the end */
 static long eager, signals, give_up, repeat;
 
-/* Go on without an option that is wrong */
-static long careless;
+/* Go on without an option that is wrong; let the peer send without end */
+static long careless, flood;
+
+/* Calls of one wsup_step() that receive or send, at most */
+static long most;
 static long call;
 
 static const struct {
@@ -54,7 +57,7 @@ static const struct {
 } ways[] = {
 	{ "eager", &eager }, { "signals", &signals }, { "give_up", &give_up },
 	{ "repeat", &repeat }, { "fail", &fail }, { "call", &call },
-	{ "careless", &careless },
+	{ "careless", &careless }, { "flood", &flood },
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -165,6 +168,9 @@ static void decide(struct wsup_hs *hs)
 	} else if (!strcmp(ask, "file") && !wsup_upgradable(hs)) {
 		file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		err = wsup_respond_file(hs, 200, file, 100000);
+	} else if (!strcmp(ask, "bigfile") && !wsup_upgradable(hs)) {
+		file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+		err = wsup_respond_file(hs, 200, file, 16 << 20);
 	} else if (!strcmp(ask, "page") && !wsup_upgradable(hs)) {
 		err = wsup_add_header(hs, "Content-Type: text/html");
 		if (!err)
@@ -188,13 +194,24 @@ static void wait_for(struct wsup_hs *hs)
 	exit(0);
 }
 
+static int step(struct wsup_hs *hs)
+{
+	long calls = inject_calls();
+	int ret = wsup_step(hs);
+
+	calls = inject_calls() - calls;
+	if (calls > most)
+		most = calls;
+	return ret;
+}
+
 static int run_stepwise(struct wsup_hs *hs)
 {
 	int ret;
 
 	if (eager)
 		wait_for(hs);
-	while ((ret = wsup_step(hs)) == WSUP_AGAIN) {
+	while ((ret = step(hs)) == WSUP_AGAIN) {
 		printf("again\n");
 		fflush(stdout);
 		if (give_up && !--give_up)
@@ -347,6 +364,8 @@ static void shake_hands(const char *verb, const char *arg,
 			     : wsup_accept_new(&hs, fd, config);
 	if (!call && !ret) {
 		over = -1;
+		if (flood)
+			inject_flood();
 		ret = run(hs);
 	}
 	printf("result %d\n", ret);
@@ -388,6 +407,6 @@ int main(int argc, char **argv)
 	}
 	wsup_config_free(config);
 	printf("reached %d\n", fail && inject_reached());
-	printf("digests %ld\n", inject_digests());
+	printf("digests %ld\nmost %ld\n", inject_digests(), most);
 	return fds_left(fds);
 }

@@ -22,6 +22,8 @@
 static atomic_long left = -1;
 static atomic_long late;
 static atomic_long digests;
+static atomic_long calls;
+static atomic_bool flooded;
 
 /* Is it this one? */
 static bool fails(void)
@@ -42,6 +44,8 @@ ssize_t __real_getrandom(void *data, size_t len, unsigned int flags);
 int __real_getaddrinfo(const char *host, const char *port,
 		       const struct addrinfo *hints, struct addrinfo **list);
 int __real_clock_gettime(clockid_t clock, struct timespec *ts);
+ssize_t __real_recv(int fd, void *data, size_t len, int flags);
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
 int __real_EVP_Q_digest(OSSL_LIB_CTX *ctx, const char *name, const char *query,
 			const void *data, size_t len, unsigned char *hash,
 			size_t *hash_len);
@@ -127,6 +131,24 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 	return ret;
 }
 
+/* A peer that is never done, however fast it is read. */
+ssize_t __wrap_recv(int fd, void *data, size_t len, int flags)
+{
+	ssize_t n = __real_recv(fd, data, len, flags);
+
+	atomic_fetch_add(&calls, 1);
+	if (n >= 0 || !atomic_load(&flooded))
+		return n;
+	memset(data, 'x', len);
+	return (ssize_t)len;
+}
+
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+	atomic_fetch_add(&calls, 1);
+	return __real_send(fd, data, len, flags);
+}
+
 /* What takes time where passwords are compared. */
 int __wrap_EVP_Q_digest(OSSL_LIB_CTX *ctx, const char *name, const char *query,
 			const void *data, size_t len, unsigned char *hash,
@@ -203,4 +225,22 @@ void inject_minute(void)
 long inject_digests(void)
 {
 	return atomic_load(&digests);
+}
+
+/**
+ * inject_calls() - how many calls were made that receive or send
+ *
+ * Return: since the program began.
+ */
+long inject_calls(void)
+{
+	return atomic_load(&calls);
+}
+
+/**
+ * inject_flood() - let the peer send without end
+ */
+void inject_flood(void)
+{
+	atomic_store(&flooded, true);
 }

@@ -9,5 +9,7 @@ void inject_begin(long nth);
 bool inject_reached(void);
 void inject_minute(void);
 long inject_digests(void);
+long inject_calls(void);
+void inject_flood(void);
 
 #endif /* _HANDSHAKE_INJECT_H */

@@ -109,7 +109,7 @@ class Drive:
         self.values = []
         self.result = self.status = self.rest = self.option = None
         self.nonblock = self.reached = self.unable = None
-        self.interrupted = self.digests = None
+        self.interrupted = self.digests = self.most = None
         self.error = self.reason = self.subprotocol = self.user = None
         self.body = b''
 
@@ -135,7 +135,7 @@ class Drive:
 
     def take(self, word, value=''):
         if word in ('result', 'status', 'option', 'nonblock', 'reached',
-                    'unable', 'interrupted', 'digests'):
+                    'unable', 'interrupted', 'digests', 'most'):
             setattr(self, word, int(value))
         elif word in ('body', 'rest'):
             setattr(self, word, bytes.fromhex(value))

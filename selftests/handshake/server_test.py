@@ -3,6 +3,7 @@
 import resource
 import socket
 import struct
+import time
 
 from peer import (ACCEPT, DONE, EEOF, EHTTP, ELIMIT, ESYNTAX, KEY, Drive,
                   case, contains, expect, lacks, main, pair, read_all,
@@ -601,6 +602,57 @@ def linger():
     expect(read_all(ours), b'', 'the end of the answer')
     ours.sendall(b'more')
     expect(drive.finish().result, ESYNTAX)
+
+
+@case('time: however fast a peer sends, a step is short and the limit holds')
+def endless_peer():
+    for data, options, result in ((b'junk\r\n\r\n', (), ESYNTAX),
+                                  (request(method='POST', Content_Length='9'),
+                                   (), EHTTP), (b'', (), ESYNTAX),
+                                  (request('X: '), ('head_max=1000000',),
+                                   ELIMIT)):
+        data = data[:-4] if 'head_max' in str(options) else data
+        ours, drive = whole(data, ['timeout=500', 'step=1', 'flood=1',
+                                   *options])
+        expect(read_answer(ours)[0][:10], 'HTTP/1.1 4')
+        drive.finish()
+        expect(drive.result, result)
+        expect(drive.most < 100, True, f'{drive.most} calls in one step:')
+        ours.close()
+
+
+@case('time: many requests at once, and one file, in many steps')
+def long_work():
+    data = request(Upgrade=None)
+    for ask, number, size in (('page', 1000, 7), ('bigfile', 1, 16 << 20)):
+        ours, drive = whole(data * number, [f'ask={ask}', 'step=1',
+                                            'requests_max=10000'])
+        rest = b''
+        for _ in range(number):
+            _, body, rest = read_answer(ours, rest)
+            expect(len(body), size)
+        ours.close()
+        drive.finish()
+        expect((drive.result, len(drive.requests)), (EHTTP, number))
+        expect(drive.most < 100, True, f'{drive.most} calls in one step:')
+
+
+@case('time: an answer is given up when its reader takes nothing, not before')
+def slow_reader():
+    # the buffer is so large that it is writable again less often than that
+    ours, drive = whole(request(Upgrade=None), ['ask=bigfile', 'timeout=200'])
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    _, rest = read_head(ours)
+    left = (16 << 20) - len(rest)
+    while left and (piece := ours.recv(min(left, 32768))):
+        left -= len(piece)
+        time.sleep(0.01)
+    expect(left, 0, 'what was cut off')
+    ours.close()
+    expect(drive.finish().result, EHTTP)
+    ours, drive = whole(request(Upgrade=None), ['ask=bigfile', 'timeout=200'])
+    expect(drive.finish().result, ETIMEDOUT)
+    ours.close()
 
 
 @case('numbers: what is out of range is not taken')

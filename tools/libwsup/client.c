@@ -277,6 +277,8 @@ static int send_request(struct wsup_hs *hs)
 {
 	int ret = io_write(hs);
 
+	if (ret == STEP_MORE)
+		return ret;
 	/* RFC 9112 section 9.5: who answers too early has still answered */
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET)
 		return fail(hs, ret);
@@ -588,7 +590,7 @@ static int read_body(struct wsup_hs *hs)
 	ret = head_feed_body(&hs->head, "", 0, &used);
 	if (!ret)
 		ret = io_read(hs, take_body);
-	if (ret == WSUP_AGAIN)
+	if (ret == WSUP_AGAIN || ret == STEP_MORE)
 		return ret;
 	hs->client.reusable = ret == IO_COMPLETE &&
 			      llhttp_should_keep_alive(&hs->head.parser);
@@ -633,11 +635,11 @@ static int step_once(struct wsup_hs *hs)
 
 static int client_step(struct wsup_hs *hs)
 {
-	int ret;
+	int ret = hs_step(hs, step_once);
 
-	do {
-		ret = step_once(hs);
-	} while (ret == STEP_MORE);
+	/* whatever comes next, a connection that is there can be written to */
+	if (hs->more)
+		hs->events = POLLOUT;
 	return ret;
 }
 

@@ -84,6 +84,30 @@ int hs_wait(struct wsup_hs *hs, short events)
 }
 
 /**
+ * hs_step() - go on part by part, but not for longer than it takes to be fair
+ * @hs: handshake
+ * @part: returns STEP_MORE when another part can follow at once
+ *
+ * A caller may have thousands of connections to look after, and the peer of
+ * this one decides how much there is to do.
+ *
+ * Return: what @part returned last, or WSUP_AGAIN with no time to wait.
+ */
+int hs_step(struct wsup_hs *hs, int (*part)(struct wsup_hs *hs))
+{
+	int ret, parts = 0;
+
+	hs->more = false;
+	do {
+		ret = part(hs);
+	} while (ret == STEP_MORE && ++parts < STEP_PARTS);
+	if (ret != STEP_MORE)
+		return ret;
+	hs->more = true;
+	return WSUP_AGAIN;
+}
+
+/**
  * hs_set_timeout() - set the time limit anew
  * @hs: handshake
  * @ms: from now
@@ -145,7 +169,7 @@ int wsup_timeout(const struct wsup_hs *hs)
 	int64_t left = hs_left(hs);
 
 	/* only the first step finds out what there is to wait for */
-	if (left < 0 || !hs->begun)
+	if (left < 0 || !hs->begun || hs->more)
 		return 0;
 	return left < INT_MAX ? (int)left : INT_MAX;
 }

@@ -249,6 +249,7 @@ struct wsup_hs {
 	int		(*step)(struct wsup_hs *hs);
 	void		(*release)(struct wsup_hs *hs);
 	bool		begun;
+	bool		more;		/* could have been done at once */
 	int		result;
 	int		fd;
 	int		poll_fd;
@@ -258,6 +259,8 @@ struct wsup_hs {
 	struct head	head;
 	struct buf	out;
 	size_t		sent;		/* of @out */
+	int64_t		sent_in_all;
+	int64_t		taken;		/* of these, by the peer */
 	char		*subprotocol;
 	char		error[256];
 	union {
@@ -269,6 +272,7 @@ struct wsup_hs {
 struct wsup_hs *hs_new(const struct wsup_config *config);
 int hs_fail(struct wsup_hs *hs, int error, const char *fmt, ...) __printf(3, 4);
 int hs_wait(struct wsup_hs *hs, short events);
+int hs_step(struct wsup_hs *hs, int (*part)(struct wsup_hs *hs));
 void hs_set_timeout(struct wsup_hs *hs, int64_t ms);
 int64_t hs_left(const struct wsup_hs *hs);
 int hs_set_subprotocol(struct wsup_hs *hs, const char *name, size_t len);
@@ -277,11 +281,15 @@ int hs_set_subprotocol(struct wsup_hs *hs, const char *name, size_t len);
 #define IO_COMPLETE	1	/* all is read, or written */
 #define STEP_MORE	100	/* call the next part */
 
+/* Parts of one wsup_step(): of each, at most a few KB are read or written. */
+#define STEP_PARTS	32
+
 typedef int (*io_taker)(struct wsup_hs *hs, const char *data, size_t len,
 			size_t *used);
 
 int io_read(struct wsup_hs *hs, io_taker take);
 int io_write(struct wsup_hs *hs);
+bool io_progress(struct wsup_hs *hs);
 int io_take_head(struct wsup_hs *hs, const char *data, size_t len,
 		 size_t *used);
 

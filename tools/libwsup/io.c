@@ -7,7 +7,9 @@
  * reads it, in this process or another.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "internal.h"
@@ -26,13 +28,16 @@ static int drop(int fd, char *data, size_t len)
 }
 
 /**
- * io_read() - receive until @take has enough or there is no more
+ * io_read() - receive a piece
  * @hs: handshake
  * @take: is given bytes, tells how many are its own, and returns 0 for
  *	more, IO_COMPLETE or an error
  *
- * Return: what @take returned if that was not 0, WSUP_AGAIN, -WSUP_EEOF or
- * -errno.
+ * One piece at a time: a peer that sends without end must not keep a caller
+ * from looking at the time.
+ *
+ * Return: what @take returned if that was not 0, STEP_MORE, WSUP_AGAIN,
+ * -WSUP_EEOF or -errno.
  */
 int io_read(struct wsup_hs *hs, io_taker take)
 {
@@ -41,16 +46,16 @@ int io_read(struct wsup_hs *hs, io_taker take)
 	ssize_t n;
 	int ret, err;
 
-	do {
-		n = recv(hs->fd, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return hs_wait(hs, POLLIN);
-		if (n <= 0)
-			return n ? -errno : -WSUP_EEOF;
-		ret = take(hs, data, (size_t)n, &used);
-		err = drop(hs->fd, data, used);
-	} while (!ret && !err);
-	return err ? err : ret;
+	n = recv(hs->fd, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return hs_wait(hs, POLLIN);
+	if (n <= 0)
+		return n ? -errno : -WSUP_EEOF;
+	ret = take(hs, data, (size_t)n, &used);
+	err = drop(hs->fd, data, used);
+	if (err)
+		return err;
+	return ret ? ret : STEP_MORE;
 }
 
 /**
@@ -68,10 +73,11 @@ int io_take_head(struct wsup_hs *hs, const char *data, size_t len, size_t *used)
 }
 
 /**
- * io_write() - send what is in @hs->out
+ * io_write() - send of what is in @hs->out
  * @hs: handshake
  *
- * Return: IO_COMPLETE all is sent and @hs->out empty, WSUP_AGAIN, or -errno.
+ * Return: IO_COMPLETE all is sent and @hs->out empty, STEP_MORE, WSUP_AGAIN, or
+ * -errno.
  */
 int io_write(struct wsup_hs *hs)
 {
@@ -79,7 +85,7 @@ int io_write(struct wsup_hs *hs)
 
 	if (hs->out.error)
 		return hs->out.error;
-	while (hs->sent < hs->out.len) {
+	if (hs->sent < hs->out.len) {
 		n = send(hs->fd, hs->out.data + hs->sent,
 			 hs->out.len - hs->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -87,8 +93,34 @@ int io_write(struct wsup_hs *hs)
 		if (n < 0)
 			return -errno;
 		hs->sent += (size_t)n;
+		hs->sent_in_all += n;
 	}
+	if (hs->sent < hs->out.len)
+		return STEP_MORE;
 	hs->sent = 0;
 	buf_reset(&hs->out);
 	return IO_COMPLETE;
+}
+
+/**
+ * io_progress() - has the peer taken anything since this was asked last?
+ * @hs: handshake
+ *
+ * What the peer's TCP acknowledged counts: a socket is writable again only when
+ * a good part of its buffer is free, which may be megabytes later.
+ *
+ * Return: true or false.
+ */
+bool io_progress(struct wsup_hs *hs)
+{
+	int64_t taken;
+	int queued;
+
+	if (ioctl(hs->fd, SIOCOUTQ, &queued))
+		return false;
+	taken = hs->sent_in_all - queued;
+	if (taken <= hs->taken)
+		return false;
+	hs->taken = taken;
+	return true;
 }

@@ -524,7 +524,7 @@ static int linger(struct wsup_hs *hs)
 {
 	int ret = io_read(hs, discard);
 
-	return ret == WSUP_AGAIN ? WSUP_AGAIN : hs->server.end;
+	return ret == WSUP_AGAIN || ret == STEP_MORE ? ret : hs->server.end;
 }
 
 static int expired(struct wsup_hs *hs)
@@ -533,6 +533,10 @@ static int expired(struct wsup_hs *hs)
 
 	if (server->state == SERVER_LINGER)
 		return server->end;
+	if (server->state == SERVER_SEND && io_progress(hs)) {
+		hs_set_timeout(hs, hs->config->number[WSUP_TIMEOUT]);
+		return STEP_MORE;
+	}
 	if (server->state == SERVER_READ && hs->head.bytes) {
 		hs_set_timeout(hs, LINGER_MS);
 		return give_up(hs, 408, "the request took too long",
@@ -566,11 +570,10 @@ static int step_once(struct wsup_hs *hs)
 
 static int server_step(struct wsup_hs *hs)
 {
-	int ret;
+	int ret = hs_step(hs, step_once);
 
-	do {
-		ret = step_once(hs);
-	} while (ret == STEP_MORE);
+	if (hs->more)
+		hs->events = hs->server.state == SERVER_SEND ? POLLOUT : POLLIN;
 	/* the sentence of an earlier answer says nothing about this */
 	if (ret < 0 && ret != -WSUP_EHTTP && ret != hs->server.end)
 		return hs_fail(hs, ret, "%s", wsup_strerror(ret));

@@ -255,9 +255,12 @@ void wsup_free(struct wsup_hs *hs);
  * wsup_step() - go on with a handshake as far as possible without waiting
  * @hs: handshake
  *
- * May be called at any time; calls after the end repeat the last result. A
- * server's time limit starts with wsup_accept_new(), and again after the answer
- * to a request that was none for an upgrade.
+ * May be called at any time; calls after the end repeat the last result. What
+ * one call does is limited, however fast the peer is: with more to do,
+ * wsup_timeout() is 0. A server's time limit starts with wsup_accept_new(), and
+ * again after the answer to a request that was none for an upgrade; while an
+ * answer is on its way, the limit is on the time in which the peer takes nothing
+ * of it.
  *
  * Return: WSUP_AGAIN, WSUP_DONE, WSUP_REQUEST, -errno or -WSUP_E*.
  */
@@ -461,8 +464,6 @@ int wsup_respond(struct wsup_hs *hs, int status, const void *body, size_t len);
  * @status: 200 to 599
  * @file: read from where it stands; @hs closes it, also after an error
  * @len: how many bytes
- *
- * The time limit starts anew whenever the peer has taken a part of it.
  *
  * Return: 0, -ENOMEM or -EINVAL.
  */
