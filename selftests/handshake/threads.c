@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One configuration, many threads: <wsup.h> allows it as long as nobody changes
- * it. What it remembers for all of them is which Digest answers were used.
+ * One configuration, many threads and forked processes: <wsup.h> allows it as
+ * long as nobody changes it. What it remembers for all of them is which Digest
+ * answers were used.
  */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <wsup.h>
 
@@ -162,6 +165,55 @@ TEST(replay, "one answer to a challenge, repeated by all at once: one is good")
 		run(repeat);
 		CHECK_EQ(upgraded, i);
 		CHECK_EQ(stale, i * (THREADS - 1));
+	}
+	wsup_config_free(config);
+}
+
+/* What came of it, as an exit code */
+static int repeat_forked(void)
+{
+	atomic_store(&upgraded, 0);
+	atomic_store(&stale, 0);
+	pthread_barrier_init(&barrier, NULL, 1);
+	repeat(NULL);
+	return 2 * stale + upgraded;
+}
+
+TEST(replay_forked, "one answer, in each of many forked servers: one is good")
+{
+	int i, status, seen[4] = {};
+
+	configure();
+	capture();
+	for (i = 0; i < THREADS; i++)
+		if (!fork())
+			_exit(repeat_forked());
+	for (i = 0; i < THREADS; i++)
+		if (wait(&status) > 0 && WIFEXITED(status))
+			seen[WEXITSTATUS(status) & 3]++;
+	CHECK_EQ(seen[1], 1);
+	CHECK_EQ(seen[2], THREADS - 1);
+	wsup_config_free(config);
+}
+
+/* The lock of one that is killed must not be waited for by the rest. */
+TEST(killed, "servers that are killed at any time: the rest goes on")
+{
+	pid_t pid;
+	int i;
+
+	configure();
+	for (i = 0; i < ROUNDS; i++) {
+		capture();
+		pid = fork();
+		if (!pid)
+			for (;;)
+				repeat_forked();
+		usleep((useconds_t)(i * 20));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		repeat_forked();
+		CHECK_EQ(upgraded + stale, 1);
 	}
 	wsup_config_free(config);
 }

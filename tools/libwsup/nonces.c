@@ -3,12 +3,16 @@
  * Which Digest nonces were used, and how often: RFC 7616 section 3.4 lets a
  * server see by the count that an answer is repeated.
  *
+ * Processes that were forked after the configuration was made share its secret,
+ * so they have to share this, too.
+ *
  * What is remembered is bounded. A nonce that has to make room takes with it
  * all that are older and could have had its place: they are stale from then on,
  * and their users get new ones.
  */
+#include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "auth.h"
 
@@ -32,6 +36,19 @@ struct nonces {
 	struct set	sets[SETS];
 };
 
+static int init_lock(struct nonces *nonces)
+{
+	pthread_mutexattr_t attr;
+	int err;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	err = pthread_mutex_init(&nonces->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return err;
+}
+
 /**
  * nonces_new() - remember nothing yet
  *
@@ -39,22 +56,28 @@ struct nonces {
  */
 struct nonces *nonces_new(void)
 {
-	struct nonces *nonces = calloc(1, sizeof(*nonces));
+	struct nonces *nonces = mmap(NULL, sizeof(*nonces),
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (nonces)
-		pthread_mutex_init(&nonces->lock, NULL);
-	return nonces;
+	if (nonces == MAP_FAILED)
+		return NULL;
+	if (!init_lock(nonces))
+		return nonces;
+	nonces_free(nonces);
+	return NULL;
 }
 
 /**
- * nonces_free() - forget all
+ * nonces_free() - forget all, in this process
  * @nonces: may be NULL
+ *
+ * Another process may still use the lock: it goes with the memory.
  */
 void nonces_free(struct nonces *nonces)
 {
 	if (nonces)
-		pthread_mutex_destroy(&nonces->lock);
-	free(nonces);
+		munmap(nonces, sizeof(*nonces));
 }
 
 static struct used *find(struct set *set, unsigned long long when,
@@ -107,7 +130,9 @@ bool nonces_use(struct nonces *nonces, unsigned long long when,
 {
 	bool good;
 
-	pthread_mutex_lock(&nonces->lock);
+	/* a process that ended with the lock has at worst not counted its own */
+	if (pthread_mutex_lock(&nonces->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&nonces->lock);
 	good = use(&nonces->sets[random % SETS], when, random, count);
 	pthread_mutex_unlock(&nonces->lock);
 	return good;
