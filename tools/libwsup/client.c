@@ -19,6 +19,9 @@
 /* Of a body that nobody wants, so much is read to keep the connection. */
 #define DISCARD_MAX	0x100000
 
+/* With too many lookups in the process: when to see whether one ended */
+#define LOOKUP_MS	20
+
 /* Who we talk to at the moment. */
 static const struct url *hop(const struct client *client)
 {
@@ -91,6 +94,8 @@ static int resolve(struct wsup_hs *hs)
 	struct client *client = &hs->client;
 	int err = lookup_result(client->lookup, &client->list);
 
+	if (err == -EBUSY)
+		return hs_wait_for(hs, POLLIN, LOOKUP_MS);
 	if (err == -EAGAIN)
 		return hs_wait(hs, POLLIN);
 	if (err)

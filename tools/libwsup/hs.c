@@ -84,6 +84,20 @@ int hs_wait(struct wsup_hs *hs, short events)
 }
 
 /**
+ * hs_wait_for() - note what the handshake waits for, and for how long
+ * @hs: handshake
+ * @events: POLLIN or POLLOUT
+ * @ms: when to step again even if nothing happens
+ *
+ * Return: WSUP_AGAIN.
+ */
+int hs_wait_for(struct wsup_hs *hs, short events, int64_t ms)
+{
+	hs->wake = now() + ms;
+	return hs_wait(hs, events);
+}
+
+/**
  * hs_step() - go on part by part, but not for longer than it takes to be fair
  * @hs: handshake
  * @part: returns STEP_MORE when another part can follow at once
@@ -98,6 +112,7 @@ int hs_step(struct wsup_hs *hs, int (*part)(struct wsup_hs *hs))
 	int ret, parts = 0;
 
 	hs->more = false;
+	hs->wake = INT64_MAX;
 	do {
 		ret = part(hs);
 	} while (ret == STEP_MORE && ++parts < STEP_PARTS);
@@ -166,11 +181,13 @@ short wsup_events(const struct wsup_hs *hs)
 
 int wsup_timeout(const struct wsup_hs *hs)
 {
-	int64_t left = hs_left(hs);
+	int64_t left = hs_left(hs), wake = hs->wake - now();
 
 	/* only the first step finds out what there is to wait for */
 	if (left < 0 || !hs->begun || hs->more)
 		return 0;
+	if (wake < left)
+		left = wake < 0 ? 0 : wake;
 	return left < INT_MAX ? (int)left : INT_MAX;
 }
 

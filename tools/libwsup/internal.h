@@ -255,6 +255,7 @@ struct wsup_hs {
 	int		poll_fd;
 	short		events;
 	int64_t		deadline;	/* ms of CLOCK_MONOTONIC */
+	int64_t		wake;		/* before that, to try something */
 	int		status;
 	struct head	head;
 	struct buf	out;
@@ -272,6 +273,7 @@ struct wsup_hs {
 struct wsup_hs *hs_new(const struct wsup_config *config);
 int hs_fail(struct wsup_hs *hs, int error, const char *fmt, ...) __printf(3, 4);
 int hs_wait(struct wsup_hs *hs, short events);
+int hs_wait_for(struct wsup_hs *hs, short events, int64_t ms);
 int hs_step(struct wsup_hs *hs, int (*part)(struct wsup_hs *hs));
 void hs_set_timeout(struct wsup_hs *hs, int64_t ms);
 int64_t hs_left(const struct wsup_hs *hs);

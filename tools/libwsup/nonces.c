@@ -130,7 +130,7 @@ bool nonces_use(struct nonces *nonces, unsigned long long when,
 {
 	bool good;
 
-	/* a process that ended with the lock has at worst not counted its own */
+	/* who ended with the lock has at worst not counted an answer */
 	if (pthread_mutex_lock(&nonces->lock) == EOWNERDEAD)
 		pthread_mutex_consistent(&nonces->lock);
 	good = use(&nonces->sets[random % SETS], when, random, count);

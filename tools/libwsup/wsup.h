@@ -3,8 +3,10 @@
  * libwsup: the WebSocket handshake (RFC 6455 section 4), and the attachment of
  * a connection to the kernel's framing. Afterwards read() and write() do.
  *
- * The library keeps no global state, prints nothing, ends no process and never
- * leaves a descriptor in another mode than it found it. Calls return 0 or a
+ * The library keeps no state but what its callers hold, and the number of
+ * threads in which it looks up names: at most 16 in a process, more lookups
+ * wait. It prints nothing, ends no process and never leaves a descriptor in
+ * another mode than it found it. Calls return 0 or a
  * positive value, or a negative number: -errno, or -WSUP_E*. wsup_strerror()
  * has a sentence for each, wsup_error() one with the details.
  *
@@ -259,8 +261,8 @@ void wsup_free(struct wsup_hs *hs);
  * one call does is limited, however fast the peer is: with more to do,
  * wsup_timeout() is 0. A server's time limit starts with wsup_accept_new(), and
  * again after the answer to a request that was none for an upgrade; while an
- * answer is on its way, the limit is on the time in which the peer takes nothing
- * of it.
+ * answer is on its way, the limit is on the time in which the peer takes
+ * nothing of it.
  *
  * Return: WSUP_AGAIN, WSUP_DONE, WSUP_REQUEST, -errno or -WSUP_E*.
  */
