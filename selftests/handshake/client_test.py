@@ -481,6 +481,116 @@ def next_address():
     expect(drive.finish().result, DONE)
 
 
+class Hole:
+    """Addresses with one port that swallow what asks for a connection."""
+
+    def __init__(self, *hosts, port=0):
+        self.sockets = []
+        for host in hosts:
+            listener = socket.create_server((host, port), backlog=0)
+            port = listener.getsockname()[1]
+            self.sockets.append(listener)
+            for _ in range(4):
+                self.sockets.append(socket.socket())
+                self.sockets[-1].setblocking(False)
+                self.sockets[-1].connect_ex((host, port))
+        self.port = port
+
+    def close(self):
+        for sock in self.sockets:
+            sock.close()
+
+
+def beside(*holes, at, first, options):
+    """A server whose name has other addresses before its own."""
+    listener, port = listen(at)
+    hole = Hole(*holes, port=port)
+    names = ','.join([*first, *holes, at])
+    drive = Drive('addresses=' + names, *options, 'connect',
+                  f'ws://many.test:{port}/x')
+    return drive, listener, hole
+
+
+@case('RFC 8305: an address that swallows all is joined by the next one')
+def happy_eyeballs():
+    many = [f'127.0.1.{i}' for i in range(1, 11)]
+    for holes, at, first in ((['127.0.0.2'], '127.0.0.1', ()),
+                             (['127.0.0.2'], '::1', ()),
+                             (['127.0.0.2', '127.0.0.3'], '127.0.0.1', ()),
+                             (['127.0.0.2'], '127.0.0.1', ['127.0.0.9'] * 20),
+                             (many, '127.0.0.1', ())):
+        for loop in ('poll', 'epoll', 'uring') if len(holes) == 1 else ['poll']:
+            drive, listener, hole = beside(
+                *holes, at=at, first=first,
+                options=['timeout=20000', 'loop=' + loop])
+            with accept(listener) as connection:
+                connection.sendall(good(read_head(connection)[0]))
+            expect(drive.finish().result, DONE, drive.error)
+            hole.close()
+            listener.close()
+
+
+@case('RFC 8305 4: kinds of addresses take turns')
+def families_in_turn():
+    unused, port = listen('127.0.0.3')
+    hole = Hole('127.0.0.2', port=port)
+    listener = socket.create_server(('::1', port), family=socket.AF_INET6)
+    listener.settimeout(LIMIT)
+    drive = Drive('addresses=127.0.0.2,127.0.0.3,::1', 'connect',
+                  f'ws://many.test:{port}/')
+    with accept(listener) as connection:
+        connection.sendall(good(read_head(connection)[0]))
+    expect(drive.finish().result, DONE)
+    unused.setblocking(False)
+    try:
+        unused.accept()
+        raise AssertionError('the other one of the same kind came first')
+    except BlockingIOError:
+        pass
+    hole.close()
+
+
+@case('RFC 8305: so it is with the addresses of a proxy, and of a redirect')
+def happy_detours():
+    listener, port = listen()
+    hole = Hole('127.0.0.2', port=port)
+    drive = Drive('addresses=127.0.0.2,127.0.0.1', 'redirects_max=1',
+                  f'proxy=http://many.test:{port}', 'connect', 'ws://h/')
+    with accept(listener) as connection:
+        contains(read_head(connection)[0], 'CONNECT h:80')
+        connection.sendall(b'HTTP/1.1 200 x\r\n\r\n')
+        connection.sendall(good(read_head(connection)[0]))
+    expect(drive.finish().result, DONE)
+    drive = Drive('addresses=127.0.0.2,127.0.0.1', 'redirects_max=1', 'connect',
+                  f'ws://127.0.0.1:{port}/')
+    with accept(listener) as connection:
+        read_head(connection)
+        connection.sendall(plain('302 x', b'', 'Location: '
+                                 f'ws://many.test:{port}/y'))
+    with accept(listener) as connection:
+        connection.sendall(good(read_head(connection)[0]))
+    expect(drive.finish().result, DONE)
+    hole.close()
+    listener.close()
+
+
+@case('RFC 6455 4.1, 4: no address of several answers')
+def none_of_many():
+    hole = Hole('127.0.0.2', '127.0.0.3')
+    for addresses, error in (('127.0.0.2,127.0.0.3', ETIMEDOUT),
+                             ('127.0.0.4,127.0.0.5', ECONNREFUSED),
+                             ('127.0.0.2,127.0.0.5', ETIMEDOUT)):
+        for step in ('step=0', 'step=1'):
+            drive = Drive('addresses=' + addresses, 'timeout=1500', step,
+                          'connect', f'ws://many.test:{hole.port}/').finish()
+            expect(drive.result, error)
+            contains(drive.error, f'many.test:{hole.port}: ')
+    drive = Drive('addresses=127.0.0.2,127.0.0.3', 'step=1', 'give_up=2',
+                  'connect', f'ws://many.test:{hole.port}/').finish()
+    expect(drive.result, 0)
+    hole.close()
+
+
 @case('RFC 3986 3.2.2: IPv6 literals')
 def ipv6():
     listener, port = listen('::1')

@@ -15,7 +15,8 @@
  * does it all, call=2 that without looking at the handshake. fail=N lets the
  * Nth call fail that could for want of something. SIGUSR1 lets a minute pass.
  *
- * The value @FILE of a text is the lines of a file.
+ * With addresses=A,B the name many.test has these. The value @FILE of a text is
+ * the lines of a file.
  *
  * In the end no descriptor may be open that was not before.
  */
@@ -122,6 +123,10 @@ static void set_option(struct wsup_config *config, const char *arg)
 	}
 	if (!strncmp("over=", arg, 5)) {
 		over = atoi(value);
+		err = 0;
+	}
+	if (!strncmp("addresses=", arg, 10)) {
+		inject_addresses(value);
 		err = 0;
 	}
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {

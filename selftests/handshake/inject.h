@@ -11,5 +11,6 @@ void inject_minute(void);
 long inject_digests(void);
 long inject_calls(void);
 void inject_flood(void);
+void inject_addresses(const char *list);
 
 #endif /* _HANDSHAKE_INJECT_H */

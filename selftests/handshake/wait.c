@@ -44,14 +44,15 @@ static int poll_once(struct io_uring *ring, int fd, short events, int timeout)
 		.tv_sec = timeout / 1000,
 		.tv_nsec = timeout % 1000 * 1000000LL,
 	};
-	struct io_uring_cqe *cqe;
+	struct io_uring_cqe *cqe = NULL;
 	int ret;
 
 	if (fd >= 0)
 		io_uring_prep_poll_add(io_uring_get_sqe(ring), fd,
 				       (unsigned int)events);
 	ret = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &ts, NULL);
-	if (ret == -ETIME)
+	/* when the time is over, it may tell how many it submitted */
+	if (ret == -ETIME || (ret >= 0 && !cqe))
 		return 0;
 	return ret < 0 ? ret : cqe->res;
 }

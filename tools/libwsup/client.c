@@ -2,9 +2,6 @@
 /* The client's side of the handshake, RFC 6455 section 4.1. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +60,7 @@ static void forget_addresses(struct client *client)
 {
 	lookup_put(client->lookup);
 	client->lookup = NULL;
-	if (client->list)
-		freeaddrinfo(client->list);
-	client->list = NULL;
-	client->next = NULL;
+	dial_stop(&client->dial);
 }
 
 static int start_lookup(struct wsup_hs *hs)
@@ -92,7 +86,8 @@ static int start_lookup(struct wsup_hs *hs)
 static int resolve(struct wsup_hs *hs)
 {
 	struct client *client = &hs->client;
-	int err = lookup_result(client->lookup, &client->list);
+	struct addrinfo *list;
+	int err = lookup_result(client->lookup, &list);
 
 	if (err == -EBUSY)
 		return hs_wait_for(hs, POLLIN, LOOKUP_MS);
@@ -100,53 +95,21 @@ static int resolve(struct wsup_hs *hs)
 		return hs_wait(hs, POLLIN);
 	if (err)
 		return fail(hs, err);
-	client->next = client->list;
-	client->state = CLIENT_DIAL;
-	return STEP_MORE;
-}
-
-/* Begins to connect to the next address; the last one's error counts. */
-static int dial(struct wsup_hs *hs)
-{
-	struct client *client = &hs->client;
-	struct addrinfo *ai = client->next;
-	int one = 1;
-
-	disconnect(hs);
-	if (!ai)
-		return fail(hs, client->error);
-	client->next = ai->ai_next;
-	hs->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC |
-				       SOCK_NONBLOCK, 0);
-	hs->poll_fd = hs->fd;
-	client->error = -errno;
-	if (hs->fd < 0)
-		return STEP_MORE;
-	setsockopt(hs->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	err = dial_begin(&client->dial, list);
+	if (err)
+		return fail(hs, err);
 	client->state = CLIENT_CONNECT;
-	if (connect(hs->fd, ai->ai_addr, ai->ai_addrlen) &&
-	    errno != EINPROGRESS) {
-		client->error = -errno;
-		client->state = CLIENT_DIAL;
-	}
 	return STEP_MORE;
 }
 
 static int connected(struct wsup_hs *hs)
 {
-	struct pollfd pfd = { .fd = hs->fd, .events = POLLOUT };
 	struct client *client = &hs->client;
-	socklen_t len = sizeof(int);
-	int error = 0;
+	int ret = dial_step(hs);
 
-	if (poll(&pfd, 1, 0) <= 0)
-		return hs_wait(hs, POLLOUT);
-	getsockopt(hs->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (error) {
-		client->error = -error;
-		client->state = CLIENT_DIAL;
-		return STEP_MORE;
-	}
+	if (ret != IO_COMPLETE)
+		return ret < 0 ? fail(hs, ret) : ret;
+	dial_stop(&client->dial);
 	if (!hs->config->number[WSUP_NONBLOCK])
 		fcntl(hs->fd, F_SETFL, fcntl(hs->fd, F_GETFL) & ~O_NONBLOCK);
 	if (!client->tunnel)
@@ -618,8 +581,6 @@ static int step_once(struct wsup_hs *hs)
 		return start_lookup(hs);
 	case CLIENT_RESOLVE:
 		return resolve(hs);
-	case CLIENT_DIAL:
-		return dial(hs);
 	case CLIENT_CONNECT:
 		return connected(hs);
 	case CLIENT_SOCKS:
@@ -688,6 +649,7 @@ int wsup_connect_new(struct wsup_hs **hs, const char *url, int fd,
 		return -ENOMEM;
 	new->step = client_step;
 	new->release = client_release;
+	new->client.dial.epoll = -1;
 	err = parse_url(new, url);
 	if (!err)
 		err = head_init(&new->head, HTTP_RESPONSE, new->config);

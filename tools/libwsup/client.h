@@ -7,6 +7,10 @@
 
 int client_fail(struct wsup_hs *hs, int error, const char *sentence);
 
+int dial_begin(struct dial *dial, struct addrinfo *list);
+void dial_stop(struct dial *dial);
+int dial_step(struct wsup_hs *hs);
+
 int proxy_choose(struct wsup_hs *hs);
 int proxy_authority(const struct wsup_hs *hs, struct buf *out);
 int proxy_request(struct wsup_hs *hs);

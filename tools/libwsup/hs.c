@@ -12,7 +12,12 @@
 
 #include "internal.h"
 
-static int64_t now(void)
+/**
+ * hs_now() - what time it is
+ *
+ * Return: milliseconds of CLOCK_MONOTONIC.
+ */
+int64_t hs_now(void)
 {
 	struct timespec ts;
 
@@ -93,7 +98,7 @@ int hs_wait(struct wsup_hs *hs, short events)
  */
 int hs_wait_for(struct wsup_hs *hs, short events, int64_t ms)
 {
-	hs->wake = now() + ms;
+	hs->wake = hs_now() + ms;
 	return hs_wait(hs, events);
 }
 
@@ -129,7 +134,7 @@ int hs_step(struct wsup_hs *hs, int (*part)(struct wsup_hs *hs))
  */
 void hs_set_timeout(struct wsup_hs *hs, int64_t ms)
 {
-	hs->deadline = now() + ms;
+	hs->deadline = hs_now() + ms;
 }
 
 /**
@@ -140,7 +145,7 @@ void hs_set_timeout(struct wsup_hs *hs, int64_t ms)
  */
 int64_t hs_left(const struct wsup_hs *hs)
 {
-	return hs->deadline - now();
+	return hs->deadline - hs_now();
 }
 
 /**
@@ -181,7 +186,7 @@ short wsup_events(const struct wsup_hs *hs)
 
 int wsup_timeout(const struct wsup_hs *hs)
 {
-	int64_t left = hs_left(hs), wake = hs->wake - now();
+	int64_t left = hs_left(hs), wake = hs->wake - hs_now();
 
 	/* only the first step finds out what there is to wait for */
 	if (left < 0 || !hs->begun || hs->more)

@@ -197,7 +197,6 @@ struct server {
 enum client_state {
 	CLIENT_LOOKUP,
 	CLIENT_RESOLVE,
-	CLIENT_DIAL,
 	CLIENT_CONNECT,
 	CLIENT_SOCKS,
 	CLIENT_TUNNEL,
@@ -221,6 +220,21 @@ struct socks {
 	unsigned char	data[4 + 1 + 255 + 2];
 };
 
+/* Attempts to connect that are on their way at a time, at most */
+#define DIALS_MAX	8
+
+struct dial {
+	struct addrinfo	*list;		/* that the lookup found */
+	struct addrinfo	**order;	/* in which they are tried */
+	size_t		n;
+	size_t		next;
+	int		fd[DIALS_MAX];	/* of attempts, the oldest first */
+	size_t		trying;
+	int		epoll;		/* to wait for all of them, or -1 */
+	int64_t		due;		/* when the next one joins them */
+	int		error;		/* of the last that failed */
+};
+
 struct client {
 	enum client_state state;
 	struct url	url;
@@ -234,9 +248,7 @@ struct client {
 	long		redirects;
 	bool		foreign;	/* redirected to another host */
 	struct lookup	*lookup;
-	struct addrinfo	*list;
-	struct addrinfo	*next;
-	int		error;		/* of the last address */
+	struct dial	dial;
 	bool		given;		/* the connection is the caller's */
 	bool		reusable;	/* for another request */
 	size_t		skipped;	/* bytes of 1xx responses */
@@ -277,6 +289,7 @@ int hs_wait_for(struct wsup_hs *hs, short events, int64_t ms);
 int hs_step(struct wsup_hs *hs, int (*part)(struct wsup_hs *hs));
 void hs_set_timeout(struct wsup_hs *hs, int64_t ms);
 int64_t hs_left(const struct wsup_hs *hs);
+int64_t hs_now(void);
 int hs_set_subprotocol(struct wsup_hs *hs, const char *name, size_t len);
 
 /* What parts of wsup_step() return, beside what it returns itself. */
