@@ -210,10 +210,39 @@ def upgrade_header():
         failed(lambda r: good(r, **change), EUPGRADE, status=101)
 
 
+# What has to be ignored where there is no body, however wrong it is
+LENGTHS = (['Content-Length: 5', 'Transfer-Encoding: chunked'],
+           ['Transfer-Encoding: chunked', 'Content-Length: 5'],
+           ['Content-Length: 5'], ['Transfer-Encoding: chunked'],
+           ['Content-Length: 5', 'Content-Length: 6'],
+           ['Content-Length: x'], ['Content-Length: 99999999999999999999'],
+           ['Transfer-Encoding: chunked, gzip'], ['TRANSFER-ENCODING: what'],
+           ['Content-Length:'])
+
+
 @case('RFC 9110 15.2: a 101 has no body, whatever its headers say')
 def no_body_in_101():
     upgraded(lambda r: good(r, 'Content-Length: 5'))
     upgraded(lambda r: good(r, 'Transfer-Encoding: chunked'))
+    for lines in LENGTHS:
+        upgraded(lambda r: good(r, *lines))
+        upgraded(lambda r: ('HTTP/1.1 103 x\r\n' + '\r\n'.join(lines) +
+                            '\r\n\r\n').encode() + good(r))
+
+
+@case('RFC 9112 6.3: nor have 204 and 304, on a connection that stays')
+def no_body_at_all():
+    for status in (204, 304):
+        for lines in ((), *LENGTHS):
+            listener, port = listen()
+            drive = Drive('connect', f'ws://127.0.0.1:{port}/')
+            with accept(listener) as connection:
+                read_head(connection)
+                connection.sendall('\r\n'.join(
+                    [f'HTTP/1.1 {status} x', *lines, '', '']).encode())
+                drive.finish()
+            expect((drive.result, drive.status), (ESTATUS, status))
+            listener.close()
 
 
 @case('RFC 9112 2.5: 101 does not exist before HTTP/1.1')

@@ -2,8 +2,8 @@
 """Proxies of HTTP and SOCKS5, as scripted peers."""
 import base64
 
-from auth_test import digest, parameters
-from client_test import accept, good, listen, plain
+from auth_test import digest, end, parameters
+from client_test import LENGTHS, accept, good, listen, plain
 from peer import (DONE, EAUTH, EEOF, ELIMIT, EPROXY, ESYNTAX, EURL, Drive,
                   case, contains, expect, lacks, main, read_all, read_head)
 
@@ -56,7 +56,9 @@ def http_answers():
                    b'HTTP/1.1 100 \r\n\r\nHTTP/1.1 200\r\n\r\n',
                    b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n',
                    b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
-                   b'HTTP/1.1 200 OK\r\nProxy-Agent: x\r\nX: y\r\n\r\n'):
+                   b'HTTP/1.1 200 OK\r\nProxy-Agent: x\r\nX: y\r\n\r\n',
+                   *('\r\n'.join(['HTTP/1.1 200 x', *lines, '', '']).encode()
+                     for lines in LENGTHS)):
         drive, connection, _ = through()
         read_head(connection)
         connection.sendall(answer)

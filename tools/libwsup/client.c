@@ -273,6 +273,7 @@ static bool only_websocket(const struct head *head)
 	while (list_next(&list, &item, &len)) {
 		if (len != 9 || !ascii_same_n(item, "websocket", len))
 			return false;
+	hs->head.tunnel = hs->client.tunnel;
 		any = true;
 	}
 	return any;

@@ -53,6 +53,30 @@ static int on_target_complete(llhttp_t *parser)
 	return end_string(head, &head->target);
 }
 
+/*
+ * RFC 9112 section 6.3, 1 and 2: such a response ends with the blank line,
+ * whatever its headers say.
+ */
+static bool has_no_body(const struct head *head)
+{
+	int status = head->parser.status_code;
+
+	if (head->parser.type != HTTP_RESPONSE)
+		return false;
+	return status / 100 == 1 || status == 204 || status == 304 ||
+	       (head->tunnel && status / 100 == 2);
+}
+
+/* To the parser, a header that has to be ignored is one like any other. */
+static void ignore_length(struct head *head, const char *name)
+{
+	enum { GENERAL = 0 };
+
+	if (has_no_body(head) && (ascii_same(name, "Content-Length") ||
+				  ascii_same(name, "Transfer-Encoding")))
+		head->parser.header_state = GENERAL;
+}
+
 static int on_name_complete(llhttp_t *parser)
 {
 	struct head *head = head_of(parser);
@@ -73,7 +97,10 @@ static int on_name_complete(llhttp_t *parser)
 		head->fields = fields;
 		head->size = size;
 	}
-	return end_string(head, &head->fields[head->n].name);
+	if (end_string(head, &head->fields[head->n].name))
+		return HPE_USER;
+	ignore_length(head, head_string(head, head->fields[head->n].name));
+	return HPE_OK;
 }
 
 /* llhttp leaves the blanks in front of the line's end to its user. */

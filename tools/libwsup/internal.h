@@ -85,6 +85,7 @@ struct head {
 	uint32_t	method;
 	uint32_t	target;		/* or reason phrase */
 	bool		complete;
+	bool		tunnel;		/* it answers a CONNECT */
 	bool		over;		/* a limit was exceeded */
 	bool		line_end;	/* the first line is complete */
 	unsigned int	blanks;		/* in the first line */
