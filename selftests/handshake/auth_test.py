@@ -5,10 +5,12 @@ import hashlib
 import os
 import re
 import signal
+import socket
+import struct
 import tempfile
 
 from client_test import accept, good, listen, plain
-from peer import (DONE, EAUTH, EHTTP, ELIMIT, Drive, case, contains, expect,
+from peer import (DONE, EAUTH, EEOF, EHTTP, ELIMIT, Drive, case, contains, expect,
                   lacks, main, read_answer, read_head)
 from server_test import request, whole
 
@@ -541,6 +543,52 @@ def refused_twice():
         expect(len(heads), 2)
         expect(drive.body, b'who?')
         contains(drive.error, 'refused')
+
+
+def end(connection, how):
+    """The connection ends, now or when the next request comes."""
+    if how == 'RST':
+        # it has to be read before it is known
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                              struct.pack('ii', 1, 0))
+        read_head(connection)
+    if how == 'late':
+        read_head(connection)
+    connection.close()
+
+
+@case('RFC 9112 9.3.1: a connection that is kept, and ends: another one')
+def kept_and_closed():
+    for offer in ('Basic realm="x"', 'Digest realm="x", nonce="n", qop=auth'):
+        for how in ('FIN', 'late', 'RST'):
+            listener, port = listen()
+            drive = Drive('user=me:secret', 'connect',
+                          f'ws://127.0.0.1:{port}/x?y')
+            connection = accept(listener)
+            read_head(connection)
+            connection.sendall(unauthorized(offer, body=b'')(''))
+            end(connection, how)
+            with accept(listener) as connection:
+                head, _ = read_head(connection)
+                answer_of(head)
+                connection.sendall(good(head))
+            expect(drive.finish().result, DONE, drive.error)
+            listener.close()
+    # not for ever, and not after a part of an answer
+    for answers, result in (((b'', b''), EEOF), ((b'HTTP',), EEOF)):
+        listener, port = listen()
+        drive = Drive('user=me:secret', 'connect', f'ws://127.0.0.1:{port}/')
+        connection = accept(listener)
+        read_head(connection)
+        connection.sendall(unauthorized('Basic realm="x"', body=b'')(''))
+        for i, answer in enumerate(answers):
+            if i:
+                connection = accept(listener)
+            read_head(connection)
+            connection.sendall(answer)
+            connection.close()
+        expect(drive.finish().result, result)
+        listener.close()
 
 
 @case('RFC 7616 3.3: a stale nonce deserves another try, not a hundred')

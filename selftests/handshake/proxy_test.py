@@ -164,6 +164,20 @@ def http_reconnect():
     upgrade(drive, connection)
 
 
+@case('407 on a connection that is kept, and ends: another one')
+def http_kept_and_closed():
+    for cut in ('FIN', 'RST'):
+        drive, connection, listener = through('http://me:pw@127.0.0.1:{}')
+        read_head(connection)
+        connection.sendall(plain('407 x', b'',
+                                 'Proxy-Authenticate: Basic realm="x"'))
+        end(connection, cut)
+        connection = accept(listener)
+        contains(read_head(connection)[0], 'Proxy-Authorization: Basic ')
+        connection.sendall(ESTABLISHED)
+        upgrade(drive, connection)
+
+
 @case('407 without credentials, or again')
 def http_auth_fails():
     drive, connection, _ = through()

@@ -216,6 +216,22 @@ static void add_headers(struct wsup_hs *hs)
 			   (int)hs->client.auth.len, hs->client.auth.data);
 }
 
+/*
+ * RFC 9112 section 9.3.1: a connection that was kept may have ended before it
+ * was used again. The request has not been answered then, and is repeated.
+ */
+static int repeat(struct wsup_hs *hs)
+{
+	struct client *client = &hs->client;
+
+	if (client->given)
+		return client_fail(hs, -WSUP_EEOF,
+				   "the server closed, asking for another try");
+	client->reused = false;
+	client->state = CLIENT_LOOKUP;
+	return STEP_MORE;
+}
+
 /* Who cannot attach need not bother the server. */
 static int request(struct wsup_hs *hs)
 {
@@ -224,6 +240,8 @@ static int request(struct wsup_hs *hs)
 
 	if (hs->config->number[WSUP_ATTACH])
 		err = wsup_attach_dormant(hs->fd);
+	if (err == -ENOTCONN && client->reused)
+		return repeat(hs);
 	if (err)
 		return hs_fail(hs, err, "%s", wsup_attach_strerror(err));
 	err = key_make(client->key);
@@ -255,6 +273,7 @@ static int send_request(struct wsup_hs *hs)
 	hs->sent = 0;
 	buf_reset(&hs->out);
 	head_restart(&hs->head);
+	hs->head.tunnel = hs->client.tunnel;
 	hs->client.state = CLIENT_READ;
 	return STEP_MORE;
 }
@@ -273,7 +292,6 @@ static bool only_websocket(const struct head *head)
 	while (list_next(&list, &item, &len)) {
 		if (len != 9 || !ascii_same_n(item, "websocket", len))
 			return false;
-	hs->head.tunnel = hs->client.tunnel;
 		any = true;
 	}
 	return any;
@@ -360,6 +378,7 @@ static int on_response(struct wsup_hs *hs)
 	int status = llhttp_get_status_code(&hs->head.parser);
 
 	hs->status = status;
+	client->reused = false;
 	if (status == 101 && !client->tunnel)
 		return upgraded(hs);
 	if (status < 200 && status != 101)
@@ -377,6 +396,9 @@ static int read_response(struct wsup_hs *hs)
 
 	if (ret == IO_COMPLETE)
 		return on_response(hs);
+	if (hs->client.reused && !hs->head.bytes &&
+	    (ret == -WSUP_EEOF || ret == -ECONNRESET || ret == -EPIPE))
+		return repeat(hs);
 	return ret < 0 ? fail(hs, ret) : ret;
 }
 
@@ -399,14 +421,10 @@ static int again(struct wsup_hs *hs)
 	struct client *client = &hs->client;
 
 	client->skipped = 0;
-	if (client->reusable)
-		client->state = client->tunnel ? CLIENT_TUNNEL
-					       : CLIENT_REQUEST;
-	else if (client->given)
-		return client_fail(hs, -WSUP_EEOF,
-				   "the server closed, asking for another try");
-	else
-		client->state = CLIENT_LOOKUP;
+	if (!client->reusable)
+		return repeat(hs);
+	client->reused = true;
+	client->state = client->tunnel ? CLIENT_TUNNEL : CLIENT_REQUEST;
 	return STEP_MORE;
 }
 

@@ -252,6 +252,7 @@ struct client {
 	struct dial	dial;
 	bool		given;		/* the connection is the caller's */
 	bool		reusable;	/* for another request */
+	bool		reused;		/* for the one that is on its way */
 	size_t		skipped;	/* bytes of 1xx responses */
 	size_t		discarded;	/* bytes of a body */
 	char		key[KEY_LEN + 1];
