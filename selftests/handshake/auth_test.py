@@ -136,6 +136,18 @@ def digest_accepted():
         expect((drive.result, drive.user), (DONE, 'me'))
 
 
+@case('RFC 7616 3.4: the target in either of its forms')
+def digest_absolute():
+    target = 'http://example.org/a?b'
+    for uri, status in ((target, 101), ('/a?b', 101), ('/a', 401),
+                        ('http://example.org/', 401)):
+        ours, drive, offers = asked()
+        contains(tried(ours, credentials(offers[0], target=uri), target=target),
+                 f' {status} ')
+        ours.close()
+        drive.finish()
+
+
 @case('RFC 7616 3.4: Digest that is wrong')
 def digest_refused():
     ours, drive, offers = asked()

@@ -129,12 +129,44 @@ def empty_line_before():
 
 @case('RFC 9112 3.2.2: absolute form of the target')
 def absolute_target():
-    accepted(request(target='http://example.org/x?y'), 'path=/x')
-    refused(request(target='http://other.org/'), 400)
-    refused(request(target='http://example.org.evil/'), 400)
-    refused(request(target='http://example.orgevil'), 400)
-    for target in ('http://example.org', 'HTTP://EXAMPLE.ORG?a=/b'):
-        accepted(request(target=target), 'path=/')
+    for target, path, name in (
+            ('http://example.org/x?y', '/x?y', 'example.org'),
+            ('http://other.org/', '/', 'other.org'),
+            ('http://example.org.evil:81/a//b', '/a//b', 'example.org.evil:81'),
+            ('https://[::1]:8080', '/', '[::1]:8080'),
+            ('HTTP://EXAMPLE.ORG?a=/b', '/?a=/b', 'EXAMPLE.ORG'),
+            ('ws://a/http://b/?http://c', '/http://b/?http://c', 'a'),
+            ('/http://b/', '/http://b/', 'example.org')):
+        for method in ('GET', 'POST'):
+            ours, drive = whole(request(target=target, method=method,
+                                        Upgrade=None), ['ask=page'])
+            read_answer(ours)
+            ours.close()
+            drive.finish()
+            expect(drive.requests, [f'0 {method} {path}'])
+        _, drive = accepted(request(target=target),
+                            'path=' + path.partition('?')[0])
+        expect([v for n, v in drive.headers() if n == 'Host'], [name])
+        refused(request(target=target), 404, 'path=/other')
+    for bad in ('ftp://example.org/', 'http://', 'http:///x', 'http://u@a/',
+                'http://a:99999/', 'http://a/#b', 'http://?x', 'http://[::1/'):
+        refused(request(target=bad), 400, close=True)
+    for bad in ('http:/a', 'a', 'a/b'):
+        refused(request(target=bad), 400, result=ESYNTAX, close=True)
+    # there is still to be a Host, and one
+    refused(request(target='http://a/', Host=None), 400)
+    refused(request('Host: a', target='http://a/', Host='a'), 400)
+
+
+@case('RFC 9112 3.2.2: the authority of the target is the name, not Host')
+def absolute_authority():
+    page = {'Origin': 'http://evil.org'}
+    refused(request(target='http://evil.org/', Host='127.0.0.1', **page), 403)
+    refused(request(target='http://127.0.0.1/', Host='evil.org', **page), 403)
+    refused(request(target='http://evil.org/', Host='example.org'), 403,
+            'host=example.org')
+    accepted(request(target='http://127.0.0.1/', Host='evil.org',
+                     Origin='http://127.0.0.1'))
 
 
 @case('contract: no byte behind the blank line is lost')
@@ -209,7 +241,8 @@ def http_1_0():
     refused(b'OPTIONS / HTTP/1.0\r\n\r\n', 405, close=True)
     refused(b'GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 404,
             'path=/', close=True)
-    refused(b'GET http://a/ HTTP/1.0\r\n\r\n', 400, close=True)
+    refused(b'GET http://a/ HTTP/1.0\r\n\r\n', 426, close=True)
+    refused(b'GET http://a/ HTTP/1.0\r\n\r\n', 403, 'host=b', close=True)
     refused(request('Host: b', version='HTTP/1.0'), 400, close=True)
     ours, drive = whole(b'HEAD / HTTP/1.0\r\n\r\n', ['ask=page'])
     expect(read_head(ours)[1], b'')

@@ -141,6 +141,13 @@ static bool decode_username(struct params *params)
 	return true;
 }
 
+/* RFC 7616 section 3.4: a proxy may have brought it into another form. */
+static bool is_target(const struct head *head, const char *uri)
+{
+	return !strcmp(uri, head_string(head, head->target)) ||
+	       !strcmp(uri, head_string(head, head->raw_target));
+}
+
 /*
  * RFC 7616 section 3.3: who knew the password, and only took a nonce that is
  * good no more, may try again without asking anybody.
@@ -157,7 +164,7 @@ static int check_digest(const struct wsup_config *config,
 
 	if (params->over || !decode_username(params) || !a || a->session ||
 	    strcmp(params->v[P_REALM], realm_of(config)) ||
-	    strcmp(params->v[P_URI], head_string(head, head->target)) ||
+	    !is_target(head, params->v[P_URI]) ||
 	    strcmp(params->v[P_QOP], "auth") ||
 	    !hex_digits(params->v[P_NC], 8) || !*params->v[P_CNONCE])
 		return -WSUP_EAUTH;

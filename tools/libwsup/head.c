@@ -49,8 +49,10 @@ static int on_method_complete(llhttp_t *parser)
 static int on_target_complete(llhttp_t *parser)
 {
 	struct head *head = head_of(parser);
+	int ret = end_string(head, &head->target);
 
-	return end_string(head, &head->target);
+	head->raw_target = head->target;
+	return ret;
 }
 
 /*
@@ -77,26 +79,32 @@ static void ignore_length(struct head *head, const char *name)
 		head->parser.header_state = GENERAL;
 }
 
+/* Room for one field more */
+static int reserve_field(struct head *head)
+{
+	size_t size = head->size ? 2 * head->size : 16;
+	struct field *fields;
+
+	if (head->n < head->size)
+		return 0;
+	fields = realloc(head->fields, size * sizeof(*fields));
+	if (!fields)
+		return head->text.error = -ENOMEM;
+	head->fields = fields;
+	head->size = size;
+	return 0;
+}
+
 static int on_name_complete(llhttp_t *parser)
 {
 	struct head *head = head_of(parser);
-	struct field *fields;
-	size_t size;
 
 	if (head->complete)	/* a trailer of the body */
 		return HPE_OK;
 	if (head->n == head->n_max)
 		return fail(head);
-	if (head->n == head->size) {
-		size = head->size ? 2 * head->size : 16;
-		fields = realloc(head->fields, size * sizeof(*fields));
-		if (!fields) {
-			head->text.error = -ENOMEM;
-			return HPE_USER;
-		}
-		head->fields = fields;
-		head->size = size;
-	}
+	if (reserve_field(head))
+		return HPE_USER;
 	if (end_string(head, &head->fields[head->n].name))
 		return HPE_USER;
 	ignore_length(head, head_string(head, head->fields[head->n].name));
@@ -205,6 +213,7 @@ void head_restart(struct head *head)
 	head->bytes = 0;
 	head->method = 0;
 	head->target = 0;
+	head->raw_target = 0;
 	head->complete = false;
 	head->over = false;
 	head->blanks = 0;
@@ -375,4 +384,49 @@ size_t head_count(const struct head *head, const char *name)
 	while (head_next(head, name, &from))
 		n++;
 	return n;
+}
+
+static int add_string(struct head *head, const char *s, uint32_t *offset)
+{
+	uint32_t at = (uint32_t)head->text.len;
+
+	if (!buf_add(&head->text, s, strlen(s) + 1))
+		*offset = at;
+	return head->text.error;
+}
+
+/**
+ * head_set_target() - let another target stand for the one that came
+ * @head: a complete request
+ * @target: not of @head
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int head_set_target(struct head *head, const char *target)
+{
+	return add_string(head, target, &head->target);
+}
+
+/**
+ * head_set() - let a header have another value, or add it
+ * @head: complete
+ * @name: of the header, of which there is at most one line
+ * @value: not of @head
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int head_set(struct head *head, const char *name, const char *value)
+{
+	size_t i = 0;
+	int err;
+
+	if (head_next(head, name, &i))
+		return add_string(head, value, &head->fields[i - 1].value);
+	err = reserve_field(head);
+	if (!err)
+		err = add_string(head, name, &head->fields[head->n].name);
+	if (!err)
+		err = add_string(head, value, &head->fields[head->n].value);
+	head->n += !err;
+	return err;
 }

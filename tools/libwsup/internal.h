@@ -84,6 +84,7 @@ struct head {
 	uint32_t	start;		/* of the string that is being read */
 	uint32_t	method;
 	uint32_t	target;		/* or reason phrase */
+	uint32_t	raw_target;	/* as it came */
 	bool		complete;
 	bool		tunnel;		/* it answers a CONNECT */
 	bool		over;		/* a limit was exceeded */
@@ -104,6 +105,9 @@ const char *head_string(const struct head *head, uint32_t offset);
 const char *head_next(const struct head *head, const char *name, size_t *from);
 const char *head_find(const struct head *head, const char *name);
 size_t head_count(const struct head *head, const char *name);
+int head_set_target(struct head *head, const char *target);
+int head_set(struct head *head, const char *name, const char *value);
+int target_normalise(struct head *head);
 
 /* Elements of a comma-separated header, over all of its lines. */
 struct list {

@@ -36,43 +36,12 @@ static bool has_body(const struct head *head)
 	       (parser->flags & F_CONTENT_LENGTH && parser->content_length);
 }
 
-/*
- * Path of the request's target, up to the query; NULL if it has none. RFC 9112
- * section 3.2.2: a server must accept the absolute form, though only proxies
- * ever see it. Its authority has to be the Host, so there is no other to judge;
- * its path may be empty and is "/" then.
- */
-static const char *target_path(const struct wsup_hs *hs, size_t *len)
-{
-	const char *target = head_string(&hs->head, hs->head.target);
-	const char *host = head_find(&hs->head, "Host");
-	const char *sep = strstr(target, "://");
-	size_t n;
-
-	if (*target != '/') {
-		if (!sep || !host)
-			return NULL;
-		target = sep + 3;
-		n = strlen(host);
-		if (!ascii_same_n(target, host, n))
-			return NULL;
-		target += n;
-		if (!*target || *target == '?')
-			target = "/";
-		if (*target != '/')
-			return NULL;
-	}
-	*len = strcspn(target, "?");
-	return target;
-}
-
 static bool path_served(const struct wsup_hs *hs)
 {
 	const struct texts *paths = &hs->config->text[WSUP_PATH];
-	const char *path;
-	size_t i, len;
+	const char *path = head_string(&hs->head, hs->head.target);
+	size_t i, len = strcspn(path, "?");
 
-	path = target_path(hs, &len);
 	for (i = 0; i < paths->n; i++)
 		if (strlen(paths->at[i]) == len &&
 		    !memcmp(paths->at[i], path, len))
@@ -83,17 +52,6 @@ static bool path_served(const struct wsup_hs *hs)
 static bool is_method(const struct wsup_hs *hs, const char *method)
 {
 	return !strcmp(head_string(&hs->head, hs->head.method), method);
-}
-
-static bool target_valid(const struct wsup_hs *hs)
-{
-	const char *target = head_string(&hs->head, hs->head.target);
-	size_t len;
-
-	/* RFC 9112 section 3.2.4: about the server as such */
-	if (!strcmp(target, "*"))
-		return is_method(hs, "OPTIONS");
-	return target_path(hs, &len) && !strchr(target, '#');
 }
 
 /* What makes a request bad whatever it asks for. */
@@ -117,9 +75,10 @@ static int judge_http(struct wsup_hs *hs)
 		return refuse(hs, 400, "the Host header is malformed");
 	if (err)
 		return err;
-	if (!target_valid(hs))
+	err = target_normalise(&hs->head);
+	if (err == -WSUP_EURL)
 		return refuse(hs, 400, "the request's target is malformed");
-	return 0;
+	return err;
 }
 
 /* RFC 6455 section 4.2.1, points 3 and 4 */

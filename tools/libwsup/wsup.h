@@ -326,10 +326,14 @@ int wsup_take_fd(struct wsup_hs *hs);
 const char *wsup_method(const struct wsup_hs *hs);
 
 /**
- * wsup_target() - target of the request, as it came
+ * wsup_target() - target of the request
  * @hs: server's handshake
  *
- * Return: for instance "/chat?room=1"; NULL if there is no complete request.
+ * A URI that came as target is one with its path and query here, and its host
+ * and port are the value of the Host header.
+ *
+ * Return: for instance "/chat?room=1", nothing in it decoded; NULL if there is
+ * no complete request.
  */
 const char *wsup_target(const struct wsup_hs *hs);
 
