@@ -236,6 +236,9 @@ static void build_protos(struct ws_proto *p, struct sock *sk)
 	ops->read_skb = NULL;
 	ops->sendmsg_locked = NULL;
 	ops->mmap = sock_no_mmap;
+
+	p->linger_ops = *ops;
+	p->linger_ops.release = ws_linger_release;
 }
 
 static bool unchanged(const struct ws_proto *p, const struct sock *sk)

@@ -7,6 +7,7 @@
  * TCP and kernel TLS need a struct socket for that (an orphan gets no
  * callbacks and cannot send), so the sock moves to one of our own.
  */
+#include <linux/module.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
@@ -102,7 +103,27 @@ static bool count_closing(struct ws_ctx *ctx)
 	return true;
 }
 
-/* Move the sock to a socket of ours. Return: it lives on after close(). */
+/**
+ * ws_linger_release() - proto_ops.release of a socket that lingered
+ * @sock: socket
+ *
+ * sock_release() calls it when TCP was closed: nothing is left to do, and what
+ * inet_release() does, such as the hook of the cgroup, was done by close().
+ *
+ * Return: 0.
+ */
+int ws_linger_release(struct socket *sock)
+{
+	return 0;
+}
+
+/*
+ * Move the sock to a socket of ours. A BPF program may use its operations at
+ * any time, so that they are there before the sock is. sock_release() drops a
+ * reference to their owner: over kernel TLS nothing else pins the module.
+ *
+ * Return: it lives on after close().
+ */
 static bool close_linger(struct ws_ctx *ctx)
 {
 	struct sock *sk = ctx->sk;
@@ -115,6 +136,8 @@ static bool close_linger(struct ws_ctx *ctx)
 	/* sock_graft() takes the owner from here on some kernels. */
 	SOCK_INODE(sock)->i_uid = sk->sk_uid;
 	sock->state = SS_CONNECTED;
+	sock->ops = &ctx->proto->linger_ops;
+	__module_get(THIS_MODULE);
 	if (test_bit(SOCK_NOSPACE, &sk->sk_socket->flags))
 		set_bit(SOCK_NOSPACE, &sock->flags);
 	sock_graft(sk, sock);
@@ -205,9 +228,6 @@ static void close_finish(struct ws_ctx *ctx)
 	if (cancel_work(&ctx->live->work))
 		sock_put(sk);
 	lower->close(sk, 0);
-	/* the cgroup's release hook ran when the descriptor was closed */
-	sock->sk = NULL;
-	sock->ops = NULL;
 	sock_release(sock);
 	ws_free(ctx);
 }

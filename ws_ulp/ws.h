@@ -82,6 +82,7 @@ struct ws_msgq;
  * @active: after WS_ROLE
  * @dormant_ops: before WS_ROLE: those of the lower layer, owned by us
  * @ops: after WS_ROLE
+ * @linger_ops: after close(), of the socket that the kernel keeps
  * @lower: what the socket ran before; all calls go through it
  * @lower_ops: likewise
  * @data_ready: the socket's callbacks before ours
@@ -94,6 +95,7 @@ struct ws_proto {
 	struct proto		active;
 	struct proto_ops	dormant_ops;
 	struct proto_ops	ops;
+	struct proto_ops	linger_ops;
 	struct proto		*lower;
 	const struct proto_ops	*lower_ops;
 	void			(*data_ready)(struct sock *sk);
@@ -435,6 +437,7 @@ void ws_abort(struct ws_ctx *ctx, int err);
 /* close.c */
 void ws_close(struct sock *sk, long timeout);
 int ws_shutdown(struct socket *sock, int how);
+int ws_linger_release(struct socket *sock);
 bool ws_close_done(const struct ws_ctx *ctx);
 void ws_work(struct work_struct *work);
 bool ws_queue_work(struct ws_ctx *ctx);
