@@ -178,6 +178,8 @@ static void ws_release_cb(struct sock *sk)
 		ws_tx_kick(ctx);
 	if (todo & WS_DEFER_TX && !ctx->wait.len)
 		ws_tx_wake(ctx);
+	if (todo & WS_DEFER_WORK)
+		ws_queue_work(ctx);
 	check_done(ctx);
 }
 

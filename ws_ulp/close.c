@@ -7,6 +7,7 @@
  * TCP and kernel TLS need a struct socket for that (an orphan gets no
  * callbacks and cannot send), so the sock moves to one of our own.
  */
+#include <linux/bpf.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <linux/sched/signal.h>
@@ -232,6 +233,47 @@ static void close_finish(struct ws_ctx *ctx)
 	ws_free(ctx);
 }
 
+/*
+ * lock_sock(), but without waiting: a program can make a copy of its own last,
+ * and with it the lock of the socket, as long as it likes (userfaultfd), and
+ * all sockets share the work queue. The owner queues the work again.
+ */
+static bool lock_unless_owned(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+	bool owned;
+
+	spin_lock_bh(&sk->sk_lock.slock);
+	owned = sock_owned_by_user_nocheck(sk);
+	if (owned)
+		atomic_or(WS_DEFER_WORK, &ctx->deferred);
+	else
+		sk->sk_lock.owned = 1;
+	spin_unlock_bh(&sk->sk_lock.slock);
+	if (!owned)
+		mutex_acquire(&sk->sk_lock.dep_map, 0, 1, _THIS_IP_);
+	return !owned;
+}
+
+/*
+ * tcp_abort() takes the lock itself, but for a BPF program, which holds it
+ * already: so do we, and must not wait for it.
+ */
+static void abort_tcp(struct sock *sk, int err)
+{
+	struct bpf_run_ctx locked = { }, *saved = bpf_set_run_ctx(&locked);
+
+	if (has_current_bpf_ctx()) {
+		tcp_abort(sk, err);
+	} else {
+		/* a kernel without BPF */
+		release_sock(sk);
+		tcp_abort(sk, err);
+		lock_sock(sk);
+	}
+	bpf_reset_run_ctx(saved);
+}
+
 /**
  * ws_work() - what needs a process: reset, close TCP, a scan without end
  * @work: of struct ws_live; holds a reference to the socket
@@ -242,18 +284,16 @@ void ws_work(struct work_struct *work)
 	struct sock *sk = ctx->sk;
 	int err;
 
-	lock_sock(sk);
+	if (!lock_unless_owned(ctx))
+		goto out;
 	if (ws_is(ctx, WS_F_GONE)) {
 		release_sock(sk);
 		goto out;
 	}
 	err = ctx->abort_err;
 	ctx->abort_err = 0;
-	if (err) {
-		release_sock(sk);
-		tcp_abort(sk, err);
-		lock_sock(sk);
-	}
+	if (err)
+		abort_tcp(sk, err);
 	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx)) {
 		close_finish(ctx);
 		goto out;

@@ -378,31 +378,24 @@ int ws_rx_inq(struct ws_ctx *ctx)
  * @len: how many, at most WS_PRELOAD_MAX; 0 takes them back
  *
  * Context: process, socket lock held.
- * Return: 0, -EMSGSIZE, -ENOBUFS, -EFAULT.
+ * Return: 0, -ENOBUFS.
  */
-int ws_rx_preload(struct ws_ctx *ctx, sockptr_t data, unsigned int len)
+int ws_rx_preload(struct ws_ctx *ctx, const void *data, unsigned int len)
 {
 	struct ws_aux *aux = ws_aux(ctx, GFP_KERNEL);
 	struct sk_buff *skb = NULL;
-	void *copy;
 	int err;
 
-	if (len > WS_PRELOAD_MAX)
-		return -EMSGSIZE;
 	if (!aux)
 		return -ENOBUFS;
 	if (len) {
-		copy = memdup_sockptr(data, len);
-		if (IS_ERR(copy))
-			return PTR_ERR(copy);
 		skb = alloc_skb_with_frags(0, len, PAGE_ALLOC_COSTLY_ORDER,
 					   &err, GFP_KERNEL_ACCOUNT);
 		if (skb) {
 			skb->data_len = len;
 			skb->len = len;
-			skb_store_bits(skb, 0, copy, len);
+			skb_store_bits(skb, 0, data, len);
 		}
-		kfree(copy);
 		if (!skb)
 			return -ENOBUFS;
 		if (!sk_rmem_schedule(ctx->sk, skb, skb->truesize)) {

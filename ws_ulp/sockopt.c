@@ -106,7 +106,7 @@ static int set_ext(struct ws_ctx *ctx, u32 val)
 {
 	if (val & ~(WS_RSV_MASK | EXT_OPS))
 		return -EINVAL;
-	ctx->rules.ext = val;
+	WRITE_ONCE(ctx->rules.ext, val);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ static int set_int(struct ws_ctx *ctx, int optname, u32 val)
 	if (field) {
 		if (val < options[optname].min || val > options[optname].max)
 			return -EINVAL;
-		*field = val;
+		WRITE_ONCE(*field, val);
 		return 0;
 	}
 	if (flag) {
@@ -178,51 +178,85 @@ static int check_close(const struct ws_close *c, unsigned int optlen)
 	return 0;
 }
 
-static int set_close(struct ws_ctx *ctx, sockptr_t optval,
-		     unsigned int optlen)
+static int set_close(struct ws_ctx *ctx, const struct ws_close *c)
 {
-	struct ws_close c = { };
 	struct ws_aux *aux;
-	int err;
 
-	if (optlen < offsetof(struct ws_close, reason) || optlen > sizeof(c))
-		return -EINVAL;
-	if (copy_from_sockptr(&c, optval, optlen))
-		return -EFAULT;
-	err = check_close(&c, optlen);
-	if (err)
-		return err;
 	if (ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_FAILED))
 		return -EALREADY;
 	aux = ws_aux(ctx, GFP_KERNEL);
 	if (!aux)
 		return -ENOMEM;
-	ctx->code_next = c.code;
-	aux->tx_reason_len = c.len;
-	memcpy(aux->tx_reason, c.reason, c.len);
+	ctx->code_next = c->code;
+	aux->tx_reason_len = c->len;
+	memcpy(aux->tx_reason, c->reason, c->len);
 	return 0;
 }
 
-static int set_option(struct ws_ctx *ctx, int optname, sockptr_t optval,
+/*
+ * struct request - value of an option, copied from the caller's memory before
+ * the socket lock is taken: a program may make the copy last as long as it
+ * likes.
+ */
+struct request {
+	union {
+		u32		val;
+		struct ws_close	close;
+	};
+	void	*preload;
+};
+
+static int copy_close(struct ws_close *c, sockptr_t optval,
 		      unsigned int optlen)
 {
-	u32 val;
+	if (optlen < offsetof(struct ws_close, reason) || optlen > sizeof(*c))
+		return -EINVAL;
+	if (copy_from_sockptr(c, optval, optlen))
+		return -EFAULT;
+	return check_close(c, optlen);
+}
 
+static int copy_preload(void **copy, sockptr_t optval, unsigned int optlen)
+{
+	if (optlen > WS_PRELOAD_MAX)
+		return -EMSGSIZE;
+	if (!optlen)
+		return 0;
+	*copy = memdup_sockptr(optval, optlen);
+	return PTR_ERR_OR_ZERO(*copy);
+}
+
+static int copy_request(struct request *req, int optname, sockptr_t optval,
+			unsigned int optlen)
+{
+	switch (optname) {
+	case WS_RX_PRELOAD:
+		return copy_preload(&req->preload, optval, optlen);
+	case WS_CLOSE:
+		return copy_close(&req->close, optval, optlen);
+	case WS_INFO:
+		return -ENOPROTOOPT;
+	}
+	if (optlen < sizeof(req->val))
+		return -EINVAL;
+	if (copy_from_sockptr(&req->val, optval, sizeof(req->val)))
+		return -EFAULT;
+	return 0;
+}
+
+static int set_option(struct ws_ctx *ctx, int optname,
+		      const struct request *req, unsigned int optlen)
+{
 	switch (optname) {
 	case WS_RX_PRELOAD:
 		if (ws_is(ctx, WS_F_ACTIVE))
 			return -EALREADY;
-		return ws_rx_preload(ctx, optval, optlen);
+		return ws_rx_preload(ctx, req->preload, optlen);
 	case WS_CLOSE:
-		return set_close(ctx, optval, optlen);
-	case WS_INFO:
-		return -ENOPROTOOPT;
+		return set_close(ctx, &req->close);
+	default:
+		return set_int(ctx, optname, req->val);
 	}
-	if (optlen < sizeof(val))
-		return -EINVAL;
-	if (copy_from_sockptr(&val, optval, sizeof(val)))
-		return -EFAULT;
-	return set_int(ctx, optname, val);
 }
 
 /**
@@ -239,6 +273,7 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		  unsigned int optlen)
 {
 	struct ws_ctx *ctx = ws_ctx(sk);
+	struct request req = { };
 	int err;
 
 	if (level == SOL_TCP && optname == TCP_REPAIR)
@@ -246,9 +281,13 @@ int ws_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	if (level != SOL_WS)
 		return ctx->proto->lower->setsockopt(sk, level, optname,
 						     optval, optlen);
+	err = copy_request(&req, optname, optval, optlen);
+	if (err)
+		return err;
 	lock_sock(sk);
-	err = set_option(ctx, optname, optval, optlen);
+	err = set_option(ctx, optname, &req, optlen);
 	release_sock(sk);
+	kfree(req.preload);
 	return err;
 }
 

@@ -887,9 +887,10 @@ static ssize_t send_message(struct ws_ctx *ctx, struct msghdr *msg,
 
 static bool type_allowed(const struct ws_ctx *ctx, u8 b0)
 {
+	u32 ext = READ_ONCE(ctx->rules.ext);
 	u8 opcode = b0 & WS_B0_OPCODE;
 
-	if (b0 & WS_RSV_MASK & ~ctx->rules.ext)
+	if (b0 & WS_RSV_MASK & ~ext)
 		return false;
 	switch (opcode) {
 	case WS_OP_TEXT:
@@ -901,7 +902,7 @@ static bool type_allowed(const struct ws_ctx *ctx, u8 b0)
 	case WS_OP_CONT:
 		return false;
 	default:
-		return ctx->rules.ext & WS_EXT_OP(opcode);
+		return ext & WS_EXT_OP(opcode);
 	}
 }
 
@@ -951,11 +952,12 @@ static int parse_records(const struct ws_ctx *ctx, struct send *s,
 			return -EINVAL;
 		sum += s->rec[i].len;
 	}
-	if (sum > ctx->tx_frame_max)
+	if (sum > READ_ONCE(ctx->tx_frame_max))
 		return -EMSGSIZE;
 	return sum == size ? 0 : -EINVAL;
 }
 
+/* Before the lock is taken: what it asks of the context are options. */
 static int parse_cmsgs(const struct ws_ctx *ctx, struct msghdr *msg,
 		       size_t size, struct send *s)
 {
@@ -1026,14 +1028,13 @@ static ssize_t send_locked(struct ws_ctx *ctx, struct msghdr *msg,
 }
 
 /* Close from the application: the handshake begins, or is answered. */
-static int send_close(struct ws_ctx *ctx, struct msghdr *msg, size_t size)
+static int send_close(struct ws_ctx *ctx, const u8 *body, size_t size)
 {
-	u8 body[WS_CTRL_MAX];
 	struct ws_aux *aux;
 	u16 code;
 
-	if (copy_from_iter(body, size, &msg->msg_iter) != size)
-		return -EFAULT;
+	if (tx_over(ctx))
+		return tx_over_error(ctx);
 	if (ws_close_parse(body, size, &code))
 		return -EINVAL;
 	aux = ws_aux(ctx, GFP_KERNEL);
@@ -1045,6 +1046,21 @@ static int send_close(struct ws_ctx *ctx, struct msghdr *msg, size_t size)
 	ctx->flags |= WS_F_CLOSE_WANT;
 	ws_tx_kick(ctx);
 	return size;
+}
+
+/* The copy may take any time, so the lock is not held over it. */
+static noinline int copy_close(struct ws_ctx *ctx, struct msghdr *msg,
+			       size_t size)
+{
+	u8 body[WS_CTRL_MAX];
+	int ret;
+
+	if (copy_from_iter(body, size, &msg->msg_iter) != size)
+		return -EFAULT;
+	lock_sock(ctx->sk);
+	ret = send_close(ctx, body, size);
+	release_sock(ctx->sk);
+	return ret;
 }
 
 /**
@@ -1063,14 +1079,16 @@ int ws_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 
 	if (msg->msg_flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	lock_sock(sk);
 	ret = parse_cmsgs(ctx, msg, size, &s);
-	if (!ret && s.ctrl && (s.b0 & WS_B0_OPCODE) == WS_OP_CLOSE)
-		ret = tx_over(ctx) ? tx_over_error(ctx) :
-				     send_close(ctx, msg, size);
-	else if (!ret)
+	if (ret)
+		return ret;
+	if (s.ctrl && (s.b0 & WS_B0_OPCODE) == WS_OP_CLOSE) {
+		ret = copy_close(ctx, msg, size);
+	} else {
+		lock_sock(sk);
 		ret = send_locked(ctx, msg, size, &s);
-	release_sock(sk);
+		release_sock(sk);
+	}
 	if (ret == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
 		send_sig(SIGPIPE, current, 0);
 	return ret;

@@ -70,6 +70,7 @@ enum {
 	WS_DEFER_TX	= BIT(1),
 	WS_DEFER_STATE	= BIT(2),
 	WS_DEFER_TIMER	= BIT(3),
+	WS_DEFER_WORK	= BIT(4),
 };
 
 struct ws_ctx;
@@ -377,7 +378,7 @@ int ws_rx_inq(struct ws_ctx *ctx);
 int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode);
 int ws_rx_set_message_max(struct ws_ctx *ctx, u32 max);
 u32 ws_rx_level(const struct ws_ctx *ctx);
-int ws_rx_preload(struct ws_ctx *ctx, sockptr_t data, unsigned int len);
+int ws_rx_preload(struct ws_ctx *ctx, const void *data, unsigned int len);
 
 /* msgq.c */
 int ws_msgq_open(struct ws_ctx *ctx);
