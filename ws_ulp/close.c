@@ -52,13 +52,15 @@ bool ws_close_done(const struct ws_ctx *ctx)
 	const struct ws_net *wn = ws_net(sock_net(sk));
 
 	if (sk->sk_state == TCP_CLOSE || sk->sk_err ||
-	    ws_is(ctx, WS_F_EXPIRED) ||
-	    (ctx->live && ctx->live->discarded >
-			  READ_ONCE(wn->close_discard)))
+	    ws_is(ctx, WS_F_EXPIRED))
 		return true;
 	if (!ws_is(ctx, WS_F_CLOSE_SENT) || ctx->wait.len)
 		return false;
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
+		return true;
+	/* a closed TCP socket would answer more of it with a reset */
+	if (ctx->live && tcp_rtx_and_write_queues_empty(ctx->sk) &&
+	    ctx->live->discarded > READ_ONCE(wn->close_discard))
 		return true;
 	return ws_is(ctx, WS_F_CLOSE_RCVD) && !ws_is(ctx, WS_F_CLIENT);
 }

@@ -391,20 +391,35 @@ static bool stall_timed(const struct ws_ctx *ctx)
 	       !ws_is(ctx, WS_F_RX_END);
 }
 
-/* Points in time are 32 bits of jiffies: these are differences from now. */
+/*
+ * Points in time are 32 bits of jiffies, and none of them lies ahead. After
+ * weeks of silence they wrap around: then the limit, a day at most, runs once
+ * more.
+ */
 static s32 ticks_left(u32 since, u32 ms)
 {
-	return since + (u32)msecs_to_jiffies(ms) - (u32)jiffies;
+	u32 past = (u32)jiffies - since, limit = msecs_to_jiffies(ms);
+
+	return past < limit ? limit - past : 0;
+}
+
+static u32 close_limit(const struct ws_ctx *ctx)
+{
+	const struct ws_net *wn = ws_net(sock_net(ctx->sk));
+
+	return min_t(u32, ctx->close_timeout,
+		     READ_ONCE(wn->close_timeout_max));
 }
 
 static s32 close_left(const struct ws_ctx *ctx)
 {
-	return ticks_left(ctx->live->close_at, ctx->close_timeout);
+	return ticks_left(ctx->live->close_at, close_limit(ctx));
 }
 
 static s32 stall_left(const struct ws_ctx *ctx)
 {
-	return ticks_left(ctx->live->stall_at, ctx->live->stall_timeout);
+	/* its lowest bit is set so that it is never 0 */
+	return ticks_left(ctx->live->stall_at & ~1U, ctx->live->stall_timeout);
 }
 
 static s32 ping_left(const struct ws_ctx *ctx)
@@ -417,16 +432,60 @@ static s32 ping_left(const struct ws_ctx *ctx)
 					 live->ping_interval);
 }
 
+/*
+ * The answer to a ping that waits behind megabytes takes its time. Until then
+ * it is a sign of life that the peer acknowledges, or that its window opens.
+ */
+static u32 taken(const struct ws_ctx *ctx)
+{
+	const struct tcp_sock *tp = tcp_sk(ctx->sk);
+
+	return tp->snd_una + tcp_wnd_end(tp);
+}
+
+/*
+ * What the peer has taken has moved since the timer looked last: a timeout
+ * runs from then on. When that was only the last acknowledgement tells, which
+ * may have been another, so the timer looks several times in a timeout.
+ */
+static void note_progress(struct ws_ctx *ctx, u32 mark, u32 *since)
+{
+	u32 acked = tcp_sk(ctx->sk)->rcv_tstamp, now = (u32)jiffies;
+
+	if (mark == ctx->live->mark)
+		return;
+	ctx->live->mark = mark;
+	if (now - acked < now - *since)
+		*since = acked;
+}
+
+static s32 next_look(u32 ms)
+{
+	return max_t(s32, msecs_to_jiffies(ms) / 4, 1);
+}
+
+/* After close(), or when we failed it, the connection ends for want of this. */
+static bool closing_moves(const struct ws_ctx *ctx)
+{
+	return ws_is(ctx, WS_F_DETACHED | WS_F_FAILED);
+}
+
 /* Ticks to whatever comes next. Return: there is something. */
 static bool next_event(const struct ws_ctx *ctx, s32 *left)
 {
 	*left = S32_MAX;
-	if (pinging(ctx))
+	if (pinging(ctx)) {
 		*left = ping_left(ctx);
+		if (ws_is(ctx, WS_F_PING_OUT) && ctx->live->ping_timeout)
+			*left = min(*left, next_look(ctx->live->ping_timeout));
+	}
 	if (stall_timed(ctx))
 		*left = min(*left, stall_left(ctx));
-	if (closing_timed(ctx))
+	if (closing_timed(ctx)) {
 		*left = min(*left, close_left(ctx));
+		if (closing_moves(ctx))
+			*left = min(*left, next_look(close_limit(ctx)));
+	}
 	if (ws_is(ctx, WS_F_RETRY))
 		*left = min_t(s32, *left, RETRY_JIFFIES);
 	return *left != S32_MAX;
@@ -462,6 +521,7 @@ void ws_timer_set(struct ws_ctx *ctx)
  * ws_closing() - WS_CLOSE_TIMEOUT runs from now on
  * @ctx: context
  *
+ * Or from the last acknowledgement, while the peer takes what it is owed.
  * Without memory for a timer nobody gives up: close() then does not wait.
  * Context: socket lock held, any context.
  */
@@ -472,6 +532,7 @@ void ws_closing(struct ws_ctx *ctx)
 	if (!live)
 		return;
 	live->close_at = (u32)jiffies;
+	live->mark = tcp_sk(ctx->sk)->snd_una;
 	ws_timer_set(ctx);
 }
 
@@ -479,7 +540,11 @@ static void expire_ping(struct ws_ctx *ctx)
 {
 	struct ws_live *live = ctx->live;
 
-	if (!pinging(ctx) || ping_left(ctx) > 0)
+	if (!pinging(ctx))
+		return;
+	if (ws_is(ctx, WS_F_PING_OUT) && live->ping_timeout)
+		note_progress(ctx, taken(ctx), &live->ping_at);
+	if (ping_left(ctx) > 0)
 		return;
 	trace_ws_expire(ctx->sk, "ping");
 	if (ws_is(ctx, WS_F_PING_OUT) && live->ping_timeout) {
@@ -495,6 +560,7 @@ static void expire_ping(struct ws_ctx *ctx)
 		return;
 	}
 	live->ping_at = (u32)jiffies;
+	live->mark = taken(ctx);
 	ctx->flags |= WS_F_PING_WANT | WS_F_PING_OUT;
 	ws_tx_kick(ctx);
 }
@@ -511,7 +577,12 @@ static void expire_stall(struct ws_ctx *ctx)
 
 static void expire_close(struct ws_ctx *ctx)
 {
-	if (!closing_timed(ctx) || close_left(ctx) > 0)
+	if (!closing_timed(ctx))
+		return;
+	if (closing_moves(ctx))
+		note_progress(ctx, tcp_sk(ctx->sk)->snd_una,
+			      &ctx->live->close_at);
+	if (close_left(ctx) > 0)
 		return;
 	trace_ws_expire(ctx->sk, "close");
 	if (ws_is(ctx, WS_F_ECHO_DUE) && !ws_is(ctx, WS_F_DETACHED)) {

@@ -54,6 +54,8 @@ struct ws_mibs {
  * @close_discard: sysctl: bytes thrown away after close(), per socket
  * @close_discard_max: limit of @close_discard, likewise
  * @close_timeout: sysctl: default of WS_CLOSE_TIMEOUT, ms
+ * @close_timeout_max: sysctl: limit of WS_CLOSE_TIMEOUT, ms
+ * @close_timeout_max_max: limit of @close_timeout_max, likewise
  * @ping_interval: sysctl: default of WS_PING_INTERVAL, ms
  * @ping_timeout: sysctl: default of WS_PING_TIMEOUT, ms
  * @rx_frame_max: sysctl: default of WS_RX_FRAME_MAX, bytes
@@ -74,6 +76,8 @@ struct ws_net {
 	int			close_discard;
 	int			close_discard_max;
 	int			close_timeout;
+	int			close_timeout_max;
+	int			close_timeout_max_max;
 	int			ping_interval;
 	int			ping_timeout;
 	int			rx_frame_max;

@@ -38,6 +38,8 @@ static const struct setting settings[] = {
 	{ CAPPED(closing_max), .max = 65536, .def = 4096 },
 	{ CAPPED(close_discard), .max = 16 << 20, .def = 1 << 20 },
 	{ FREE(close_timeout), .min = 1, .max = HOUR_MS, .def = 30 * 1000 },
+	{ CAPPED(close_timeout_max), .min = 1, .max = HOUR_MS,
+	  .def = 60 * 1000 },
 	{ FREE(ping_interval), .max = DAY_MS },
 	{ FREE(ping_timeout), .max = DAY_MS },
 	{ FREE(rx_frame_max), .max = INT_MAX },

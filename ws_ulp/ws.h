@@ -187,9 +187,11 @@ struct ws_wait {
  * @ping_interval: WS_PING_INTERVAL, ms
  * @ping_timeout: WS_PING_TIMEOUT, ms
  * @stall_timeout: WS_RX_STALL_TIMEOUT, ms
- * @ping_at: our ping was due, jiffies
+ * @ping_at: our ping was due, or the peer took something, jiffies
  * @stall_at: 0, or a frame began, jiffies
- * @close_at: Close left, or we failed, or the echo is due, jiffies
+ * @close_at: Close left, or we failed, or the echo is due, or the peer took
+ *	something, jiffies
+ * @mark: what the peer had taken when the timer looked last
  * @ping_us: 0, or our ping left, microseconds
  * @ping_id: payload of our last ping
  * @rtt_us: what the last pong told
@@ -205,6 +207,7 @@ struct ws_live {
 	u32			ping_at;
 	u32			stall_at;
 	u32			close_at;
+	u32			mark;
 	u32			ping_us;
 	u32			ping_id;
 	u32			rtt_us;

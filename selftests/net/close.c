@@ -175,6 +175,153 @@ TEST_F(close, peer_that_never_reads)
 	EXPECT_EQ(ECONNRESET, errno);
 }
 
+#define LONG	(1 << 20)
+
+/* A message of LONG bytes, on its way to a small window, and close() */
+static int hang_up_behind(struct peer *p, const void *data, int timeout)
+{
+	int small = 16384, window = 32768;
+
+	setsockopt(p->raw, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window,
+		   sizeof(window));
+	setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	if (peer_set(p->fd, WS_TX_FRAME_MAX, LONG) ||
+	    peer_set(p->fd, WS_CLOSE_TIMEOUT, timeout) ||
+	    send(p->fd, data, LONG, 0) != LONG)
+		return -1;
+	return hang_up(p);
+}
+
+/* All of the message, slowly; pace->longest says how slowly */
+static int see_long_slowly(struct peer *p, const char *data,
+			   struct peer_pace *pace)
+{
+	static char got[LONG];
+	size_t len, i;
+	int b0;
+
+	if (peer_header(p, &b0, &len) || b0 != (FIN | BINARY) || len != LONG ||
+	    peer_read_slowly(p, got, len, pace))
+		return -1;
+	for (i = 0; i < len; i++)
+		if (data[i] != (char)(got[i] ^ p->key[i % 4]))
+			return -1;
+	return 0;
+}
+
+/* It takes longer than the timeout, and never that long for a part. */
+TEST_F(close, a_slow_reader_gets_all)
+{
+	static char data[LONG];
+	struct peer *p = &self->p;
+	int i, ret;
+
+	peer_fill(data, sizeof(data), 40);
+	for (i = 0; i < 5; i++) {
+		struct peer_pace pace = { .step = 8192, .ms = 20 };
+
+		ASSERT_EQ(0, peer_reopen(p));
+		ASSERT_EQ(0, hang_up_behind(p, data, 800));
+		ret = see_long_slowly(p, data, &pace) ?:
+		      peer_see_close(p, 1000, "");
+		if (!ret || pace.longest < 400)
+			break;
+	}
+	ASSERT_EQ(0, ret);
+	/* an answer may come too late by now */
+	ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	EXPECT_EQ(0, peer_stat_is(curr(p), 0));
+}
+
+TEST_F(close, a_slow_reader_that_linger_waited_for)
+{
+	struct linger l = { .l_onoff = 1, .l_linger = 1 };
+	static char data[LONG];
+	struct peer *p = &self->p;
+	int i, ret, small = 16384, window = 32768;
+	struct peer_job job;
+
+	peer_fill(data, sizeof(data), 41);
+	for (i = 0; i < 5; i++) {
+		struct peer_pace pace = { .step = 8192, .ms = 20 };
+
+		ASSERT_EQ(0, peer_reopen(p));
+		setsockopt(p->raw, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window,
+			   sizeof(window));
+		setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &small,
+			   sizeof(small));
+		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+		ASSERT_EQ(0, peer_set(p->fd, WS_TX_FRAME_MAX, LONG));
+		ASSERT_EQ(0, peer_set(p->fd, WS_CLOSE_TIMEOUT, 800));
+		ASSERT_EQ(LONG, send(p->fd, data, LONG, 0));
+		ASSERT_EQ(0, peer_start_close(&job, p->fd));
+		p->fd = -1;
+		ret = see_long_slowly(p, data, &pace) ?:
+		      peer_see_close(p, 1000, "");
+		ASSERT_EQ(0, peer_join(&job));
+		if (!ret || pace.longest < 400)
+			break;
+	}
+	ASSERT_EQ(0, ret);
+	/* an answer may come too late by now */
+	ASSERT_EQ(0, shutdown(p->raw, SHUT_WR));
+	EXPECT_EQ(0, peer_stat_is(curr(p), 0));
+}
+
+TEST_F(close, a_reader_that_stops)
+{
+	struct peer_pace pace = { .step = 8192, .ms = 20 };
+	static char data[LONG];
+	struct peer *p = &self->p;
+	ssize_t n;
+
+	ASSERT_EQ(0, hang_up_behind(p, data, 1000));
+	ASSERT_EQ(0, peer_read_slowly(p, data, LONG / 4, &pace));
+	/* its TCP answers all the same that there is no room */
+	ASSERT_EQ(0, peer_stat_is(curr(p), 0));
+	do {
+		n = recv(p->raw, data, sizeof(data), 0);
+	} while (n > 0);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(ECONNRESET, errno);
+}
+
+TEST_F(close, owes_a_peer_that_sends_too_much)
+{
+	static char data[LONG], got[LONG];
+	struct peer_pace pace = { .step = 8192, .ms = 0 };
+	struct peer *p = &self->p;
+	size_t len, at;
+	int b0;
+
+	peer_fill(data, sizeof(data), 42);
+	ASSERT_EQ(0, peer_set_sysctl("close_discard", 10000));
+	ASSERT_EQ(0, hang_up_behind(p, data, 30000));
+	ASSERT_EQ(0, peer_header(p, &b0, &len));
+	ASSERT_EQ(LONG, len);
+	for (at = 0; at < len; at += 65536) {
+		ASSERT_EQ(0, peer_send(p, FIN | BINARY, data, 4000));
+		ASSERT_EQ(0, peer_read_slowly(p, got + at, 65536, &pace));
+	}
+	for (at = 0; at < len; at++)
+		ASSERT_EQ(data[at], (char)(got[at] ^ p->key[at % 4]));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	/* and now it has had its due */
+	EXPECT_EQ(0, peer_see_fin(p));
+	EXPECT_EQ(0, peer_stat_is(curr(p), 0));
+}
+
+TEST_F(close, limit_of_the_timeout)
+{
+	ASSERT_EQ(0, peer_set_sysctl("close_timeout_max", 100));
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 86400000));
+	EXPECT_EQ(86400000, peer_get(self->fd, WS_CLOSE_TIMEOUT));
+	ASSERT_EQ(0, hang_up(&self->p));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
+	EXPECT_EQ(0, peer_see_fin(&self->p));
+	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
 TEST_F(close, none_may_linger)
 {
 	ASSERT_EQ(0, peer_set_sysctl("closing_max", 0));

@@ -201,6 +201,66 @@ TEST_F(keepalive, any_byte_is_life)
 	EXPECT_EQ(0, ret);
 }
 
+/* A connection on which a long message is on its way to a small window */
+static int send_long(struct peer *p, const void *data, size_t len)
+{
+	int small = 16384, window = 32768;
+
+	setsockopt(p->raw, IPPROTO_TCP, TCP_WINDOW_CLAMP, &window,
+		   sizeof(window));
+	setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	return peer_set(p->fd, WS_TX_FRAME_MAX, len) ?:
+	       send(p->fd, data, len, 0) != len;
+}
+
+/* A ping waits behind the message, and the peer takes all of that. */
+TEST_F(keepalive, a_slow_reader_is_alive)
+{
+	static char data[1 << 20], got[1 << 20];
+	struct peer *p = &self->p;
+	size_t len;
+	int b0, i, ret;
+
+	peer_fill(data, sizeof(data), 30);
+	for (i = 0; i < 5; i++) {
+		struct peer_pace pace = { .step = 8192, .ms = 20 };
+
+		ASSERT_EQ(0, peer_reopen(p));
+		ASSERT_EQ(0, send_long(p, data, sizeof(data)));
+		ASSERT_EQ(0, peer_set(p->fd, WS_PING_TIMEOUT, 800));
+		ASSERT_EQ(0, peer_set(p->fd, WS_PING_INTERVAL, 50));
+		ASSERT_EQ(0, peer_header(p, &b0, &len));
+		ASSERT_EQ(sizeof(data), len);
+		ret = peer_read_slowly(p, got, len, &pace);
+		if (!ret || pace.longest < 400)
+			break;	/* else it was dead indeed */
+	}
+	ASSERT_EQ(0, ret);
+	for (i = 0; i < len; i++)
+		ASSERT_EQ(data[i], (char)(got[i] ^ p->key[i % 4]));
+	EXPECT_EQ(0, answer_ping(p));
+	EXPECT_EQ(0, peer_poll(p->fd, POLLERR, 0));
+}
+
+TEST_F(keepalive, a_reader_that_stops_is_dead)
+{
+	static char data[1 << 20];
+	struct peer_pace pace = { .step = 8192, .ms = 20 };
+	struct peer *p = &self->p;
+	size_t len;
+	int b0;
+
+	ASSERT_EQ(0, send_long(p, data, sizeof(data)));
+	ASSERT_EQ(0, peer_set(p->fd, WS_PING_TIMEOUT, 800));
+	ASSERT_EQ(0, peer_set(p->fd, WS_PING_INTERVAL, 50));
+	ASSERT_EQ(0, peer_header(p, &b0, &len));
+	ASSERT_EQ(0, peer_read_slowly(p, data, 100000, &pace));
+	/* its TCP answers all the same that there is no room */
+	ASSERT_EQ(POLLHUP, POLLHUP & peer_poll(p->fd, 0, PEER_LIMIT));
+	EXPECT_EQ(0, peer_fails(p->fd, ETIMEDOUT));
+	EXPECT_EQ(1, peer_stat("WsFailTimeout"));
+}
+
 TEST_F(keepalive, no_timeout_no_failure)
 {
 	struct ping ping;

@@ -21,6 +21,7 @@ static const struct {
 	{ "closing_max", 0, 65536, 4096, true },
 	{ "close_discard", 0, 16 << 20, 1 << 20, true },
 	{ "close_timeout", 1, 3600000, 30000 },
+	{ "close_timeout_max", 1, 3600000, 60000, true },
 	{ "ping_interval", 0, 86400000, 0 },
 	{ "ping_timeout", 0, 86400000, 0 },
 	{ "rx_frame_max", 0, INT_MAX, 0 },
@@ -85,7 +86,8 @@ TEST_F(ns, a_child_can_only_lower)
 			TH_LOG("setting %d", i);
 		if (!settings[i].capped)
 			continue;
-		EXPECT_EQ(0, peer_set_sysctl(settings[i].name, 0));
+		EXPECT_EQ(0, peer_set_sysctl(settings[i].name,
+					     settings[i].min));
 		EXPECT_EQ(0, peer_set_sysctl(settings[i].name, 1));
 	}
 	/* nor can a grandchild, in a user namespace of its own */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest.h"
@@ -358,6 +359,33 @@ int peer_read(struct peer *p, void *buf, size_t len)
 		if (n == 0)
 			return wrong("end after %zu of %zu bytes", got, len);
 		got += n;
+	}
+	return 0;
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+int peer_read_slowly(struct peer *p, void *buf, size_t len,
+		     struct peer_pace *pace)
+{
+	long long last = now_ms(), now;
+	size_t n;
+
+	for (; len; len -= n, buf += n) {
+		n = len < pace->step ? len : pace->step;
+		poll(NULL, 0, pace->ms);
+		if (peer_read(p, buf, n))
+			return -1;
+		now = now_ms();
+		if (now - last > pace->longest)
+			pace->longest = now - last;
+		last = now;
 	}
 	return 0;
 }

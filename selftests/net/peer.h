@@ -84,6 +84,19 @@ int peer_send_close(struct peer *p, int code, const char *reason);
 /* What raw gets: exactly this frame, masked as fd's role demands */
 int peer_read(struct peer *p, void *buf, size_t len);
 int peer_header(struct peer *p, int *b0, size_t *len);
+
+/*
+ * Like peer_read(), but by a slow peer: a few bytes in a pause of some ms. It
+ * is a slow one for sure if it says how long the longest pause became.
+ */
+struct peer_pace {
+	size_t step;
+	int ms;
+	int longest;		/* result: ms */
+};
+
+int peer_read_slowly(struct peer *p, void *buf, size_t len,
+		     struct peer_pace *pace);
 int peer_see(struct peer *p, int b0, const void *data, size_t len);
 int peer_see_text(struct peer *p, int b0, const char *text);
 int peer_see_close(struct peer *p, int code, const char *reason);
