@@ -460,8 +460,7 @@ void ws_detach(struct ws_ctx *ctx)
 	write_unlock_bh(&sk->sk_callback_lock);
 
 	/* The place first: who sees the counter fall may want to take it. */
-	if (ws_is(ctx, WS_F_LINGER_CNT))
-		atomic_dec(&ws_net(sock_net(sk))->closing);
+	ws_linger_end(ctx);
 	if (ws_is(ctx, WS_F_ACTIVE))
 		ws_mib(ctx, ws_is(ctx, WS_F_CLIENT) ? WS_MIB_CURR_CLIENT :
 						      WS_MIB_CURR_SERVER, -1);

@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 #include <net/inet_common.h>
+#include <net/proto_memory.h>
 #include <net/tcp.h>
 
 #include "trace.h"
@@ -39,6 +40,44 @@ bool ws_queue_work(struct ws_ctx *ctx)
 	return true;
 }
 
+/* Sockets that linger, in all namespaces */
+static atomic_t lingering;
+
+/*
+ * As many as TCP allows orphans by default. What net.ipv4.tcp_max_orphans was
+ * set to, no module is told.
+ */
+static u32 lingering_max(void)
+{
+	return (init_net.ipv4.tcp_death_row.hashinfo->ehash_mask + 1) / 2;
+}
+
+/* TCP under memory pressure: no reason to wait for what a peer may say. */
+static bool tcp_pressed(const struct ws_ctx *ctx)
+{
+	const struct proto *lower = ctx->proto->lower;
+
+	return lower->memory_pressure && READ_ONCE(*lower->memory_pressure);
+}
+
+/* TCP is out of memory: where TCP itself kills an orphan. */
+static bool tcp_starves(const struct sock *sk)
+{
+	return sk->sk_wmem_queued > SOCK_MIN_SNDBUF &&
+	       sk_memory_allocated(sk) > sk_prot_mem_limits(sk, 2);
+}
+
+static bool flushed(const struct ws_ctx *ctx)
+{
+	return ws_is(ctx, WS_F_CLOSE_SENT) && !ctx->wait.len;
+}
+
+/* A lack of memory that makes this socket linger no longer, or not at all */
+static bool memory_short(const struct ws_ctx *ctx)
+{
+	return flushed(ctx) ? tcp_pressed(ctx) : tcp_starves(ctx->sk);
+}
+
 /**
  * ws_close_done() - may TCP be closed now
  * @ctx: context after close()
@@ -54,7 +93,9 @@ bool ws_close_done(const struct ws_ctx *ctx)
 	if (sk->sk_state == TCP_CLOSE || sk->sk_err ||
 	    ws_is(ctx, WS_F_EXPIRED))
 		return true;
-	if (!ws_is(ctx, WS_F_CLOSE_SENT) || ctx->wait.len)
+	if (ws_is(ctx, WS_F_DETACHED) && memory_short(ctx))
+		return true;
+	if (!flushed(ctx))
 		return false;
 	if (sk->sk_shutdown & RCV_SHUTDOWN)
 		return true;
@@ -98,12 +139,32 @@ static bool count_closing(struct ws_ctx *ctx)
 {
 	struct ws_net *wn = ws_net(sock_net(ctx->sk));
 
-	if (atomic_inc_return(&wn->closing) > READ_ONCE(wn->closing_max)) {
-		atomic_dec(&wn->closing);
-		return false;
-	}
+	if (atomic_inc_return(&wn->closing) > READ_ONCE(wn->closing_max))
+		goto undo;
+	if (atomic_inc_return(&lingering) > lingering_max())
+		goto undo_all;
+	ws_orphans_add(ctx->proto->lower, 1);
 	ctx->flags |= WS_F_LINGER_CNT;
 	return true;
+undo_all:
+	atomic_dec(&lingering);
+undo:
+	atomic_dec(&wn->closing);
+	return false;
+}
+
+/**
+ * ws_linger_end() - a socket that lingered gives its place back
+ * @ctx: context, of any attached socket
+ */
+void ws_linger_end(struct ws_ctx *ctx)
+{
+	if (!ws_is(ctx, WS_F_LINGER_CNT))
+		return;
+	ctx->flags &= ~WS_F_LINGER_CNT;
+	ws_orphans_add(ctx->proto->lower, -1);
+	atomic_dec(&lingering);
+	atomic_dec(&ws_net(sock_net(ctx->sk))->closing);
 }
 
 /**
@@ -132,7 +193,8 @@ static bool close_linger(struct ws_ctx *ctx)
 	struct sock *sk = ctx->sk;
 	struct socket *sock;
 
-	if (!ws_live(ctx, GFP_KERNEL) || !count_closing(ctx))
+	if (memory_short(ctx) || !ws_live(ctx, GFP_KERNEL) ||
+	    !count_closing(ctx))
 		goto drop;
 	if (sock_create_lite(sk->sk_family, SOCK_STREAM, IPPROTO_TCP, &sock))
 		goto drop;

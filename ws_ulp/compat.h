@@ -51,4 +51,13 @@ static inline int ws_proto_recvmsg(struct sock *sk, struct msghdr *msg,
 #define ws_zerocopy_alloc(sk, size) msg_zerocopy_realloc(sk, size, NULL)
 #endif
 
+/* How many orphans TCP has is something that newer kernels keep to it. */
+static inline void ws_orphans_add(const struct proto *lower, int n)
+{
+#ifdef WS_HAVE_ORPHAN_COUNT
+	if (lower->orphan_count)
+		this_cpu_add(*lower->orphan_count, n);
+#endif
+}
+
 #endif /* _WS_COMPAT_H */

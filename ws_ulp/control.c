@@ -485,6 +485,8 @@ static bool next_event(const struct ws_ctx *ctx, s32 *left)
 		*left = min(*left, close_left(ctx));
 		if (closing_moves(ctx))
 			*left = min(*left, next_look(close_limit(ctx)));
+		if (ws_is(ctx, WS_F_DETACHED))	/* for TCP's memory */
+			*left = min_t(s32, *left, HZ);
 	}
 	if (ws_is(ctx, WS_F_RETRY))
 		*left = min_t(s32, *left, RETRY_JIFFIES);
@@ -591,8 +593,6 @@ static void expire_close(struct ws_ctx *ctx)
 	}
 	ctx->flags |= WS_F_EXPIRED;
 	ws_tx_kick(ctx);
-	if (ws_is(ctx, WS_F_DETACHED))
-		ws_queue_work(ctx);
 }
 
 /**
@@ -617,6 +617,8 @@ void ws_expire(struct ws_ctx *ctx)
 	expire_stall(ctx);
 	expire_ping(ctx);
 	expire_close(ctx);
+	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx))
+		ws_queue_work(ctx);
 	ws_timer_set(ctx);
 }
 

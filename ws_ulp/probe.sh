@@ -20,3 +20,5 @@ have ULP_NET_ADMIN net/tcp.h \
 have TIMER_CONTAINER_OF linux/timer.h 'timer_container_of'
 have ZEROCOPY_DEVMEM linux/skbuff.h \
 	'msg_zerocopy_realloc\([^)]*bool devmem\)'
+have ORPHAN_COUNT net/sock.h \
+	'unsigned int __percpu[[:space:]]+\*orphan_count;'

@@ -442,6 +442,7 @@ void ws_abort(struct ws_ctx *ctx, int err);
 void ws_close(struct sock *sk, long timeout);
 int ws_shutdown(struct socket *sock, int how);
 int ws_linger_release(struct socket *sock);
+void ws_linger_end(struct ws_ctx *ctx);
 bool ws_close_done(const struct ws_ctx *ctx);
 void ws_work(struct work_struct *work);
 bool ws_queue_work(struct ws_ctx *ctx);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* shutdown() and close(): the Close handshake in all orders, and its end */
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "fixture.h"
 
@@ -320,6 +321,199 @@ TEST_F(close, limit_of_the_timeout)
 	ASSERT_EQ(0, peer_see_close(&self->p, 1000, ""));
 	EXPECT_EQ(0, peer_see_fin(&self->p));
 	EXPECT_EQ(0, peer_stat_is(curr(&self->p), 0));
+}
+
+/* net.ipv4.tcp_mem, which only the initial namespace has */
+static FILE *open_tcp_mem(const char *mode)
+{
+	int own = open("/proc/self/ns/net", O_RDONLY);
+	int initial = open("/proc/1/ns/net", O_RDONLY);
+	FILE *file = NULL;
+
+	if (own >= 0 && !setns(initial, CLONE_NEWNET)) {
+		file = fopen("/proc/sys/net/ipv4/tcp_mem", mode);
+		setns(own, CLONE_NEWNET);
+	}
+	close(initial);
+	close(own);
+	return file;
+}
+
+static int get_tcp_mem(char *value, int size)
+{
+	FILE *file = open_tcp_mem("r");
+	int ret;
+
+	if (!file)
+		return -1;
+	ret = fgets(value, size, file) ? 0 : -1;
+	fclose(file);
+	return ret;
+}
+
+static int set_tcp_mem(const char *value)
+{
+	FILE *file = open_tcp_mem("w");
+	int ret;
+
+	if (!file)
+		return -1;
+	ret = fputs(value, file) < 0;
+	return fclose(file) || ret ? -1 : 0;
+}
+
+/* Connections that hold megabytes, while TCP's limit is next to nothing */
+struct pressure {
+	struct peer p[4];
+	char saved[100];
+	int line[2];
+	pid_t guard;
+};
+
+/* Puts the limit back, also if the test ends in the middle. */
+static int guard(struct pressure *press)
+{
+	int fd;
+	char c;
+
+	if (pipe(press->line))
+		return -1;
+	press->guard = fork();
+	if (!press->guard) {
+		/* it holds no connection open */
+		for (fd = 3; fd < 256; fd++)
+			if (fd != press->line[0])
+				close(fd);
+		while (read(press->line[0], &c, 1) > 0)
+			;
+		_exit(set_tcp_mem(press->saved));
+	}
+	close(press->line[0]);
+	return press->guard < 0 ? -1 : 0;
+}
+
+static int fill(int fd)
+{
+	static char data[65536];
+
+	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+		;
+	return errno == EAGAIN ? 0 : -1;
+}
+
+static int press(struct pressure *press, const struct peer *like)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(press->p); i++)
+		if (peer_connect(&press->p[i], like->family, like->role) ||
+		    fill(press->p[i].raw))
+			return -1;
+	if (get_tcp_mem(press->saved, sizeof(press->saved)) ||
+	    guard(press) || set_tcp_mem("1 1 1000000"))
+		return -1;
+	/* it begins with the next that takes memory */
+	return fill(press->p[0].fd);
+}
+
+static int relieve(struct pressure *press)
+{
+	int i, status;
+
+	close(press->line[1]);
+	if (waitpid(press->guard, &status, 0) != press->guard || status)
+		return -1;
+	for (i = 0; i < ARRAY_SIZE(press->p); i++)
+		peer_close(&press->p[i]);
+	return 0;
+}
+
+TEST_F(close, not_while_memory_is_short)
+{
+	struct peer *p = &self->p, q;
+	struct pressure pressure;
+
+	ASSERT_EQ(0, peer_open(&q, variant->family, variant->role));
+	ASSERT_EQ(0, hang_up(p));
+	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
+	EXPECT_EQ(1, peer_stat("WsLinger"));
+	ASSERT_EQ(0, press(&pressure, p));
+	/* nothing happens at this one, but for the time that passes */
+	EXPECT_EQ(0, peer_see_fin(p));
+	EXPECT_EQ(0, peer_stat_is(curr(p), 1));
+	EXPECT_EQ(0, hang_up(&q));
+	EXPECT_EQ(0, peer_see_close(&q, 1000, ""));
+	EXPECT_EQ(0, peer_see_fin(&q));
+	EXPECT_EQ(1, peer_stat("WsLinger"));
+	EXPECT_EQ(1, peer_stat("WsLingerDrop"));
+	EXPECT_EQ(0, relieve(&pressure));
+	peer_close(&q);
+}
+
+/* What was accepted still leaves: only the wait for an answer is saved. */
+TEST_F(close, owes_what_it_owes_when_memory_is_short)
+{
+	static char data[LONG];
+	struct pressure pressure;
+	struct peer *p = &self->p;
+
+	peer_fill(data, sizeof(data), 43);
+	ASSERT_EQ(0, hang_up_behind(p, data, 30000));
+	ASSERT_EQ(0, press(&pressure, p));
+	EXPECT_EQ(0, peer_see(p, FIN | BINARY, data, LONG));
+	EXPECT_EQ(0, peer_see_close(p, 1000, ""));
+	EXPECT_EQ(0, peer_see_fin(p));
+	EXPECT_EQ(0, relieve(&pressure));
+}
+
+/* TCP's orphans, of all namespaces */
+static int orphans(void)
+{
+	FILE *file = fopen("/proc/net/sockstat", "r");
+	int n = -1, got = 0;
+	char line[200];
+
+	while (file && got != 1 && fgets(line, sizeof(line), file))
+		got = sscanf(line, "TCP: inuse %*d orphan %d", &n);
+	if (file)
+		fclose(file);
+	return n;
+}
+
+static int orphans_are(int n)
+{
+	int ms;
+
+	for (ms = 0; ms < PEER_LIMIT && orphans() != n; ms++)
+		poll(NULL, 0, 1);
+	return orphans() == n ? 0 : -1;
+}
+
+/* Where TCP lets modules count, they are counted, and not for ever. */
+TEST_F(close, orphans_while_they_linger)
+{
+	enum { N = 5 };
+	struct peer p[N];
+	int i, before, now;
+
+	/* those of the tests before go */
+	orphans_are(0);
+	before = orphans();
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(0, peer_open(&p[i], variant->family, variant->role));
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(0, hang_up(&p[i]));
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(0, peer_see_close(&p[i], 1000, ""));
+	now = orphans() - before;
+	EXPECT_TRUE(now == 0 || now == N) TH_LOG("%d of %d", now, N);
+	for (i = 0; i < N; i++) {
+		ASSERT_EQ(0, peer_send_close(&p[i], 1000, ""));
+		ASSERT_EQ(0, shutdown(p[i].raw, SHUT_WR));
+		EXPECT_EQ(0, peer_see_fin(&p[i]));
+		peer_close(&p[i]);
+	}
+	EXPECT_EQ(0, orphans_are(before));
 }
 
 TEST_F(close, none_may_linger)
