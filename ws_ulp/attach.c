@@ -167,7 +167,12 @@ static void ws_release_cb(struct sock *sk)
 	int todo;
 
 	ctx->proto->lower->release_cb(sk);
-	if (likely(!atomic_read(&ctx->deferred)) || ws_is(ctx, WS_F_TX_NOW))
+	if (ws_is(ctx, WS_F_TX_NOW))
+		return;
+	/* A sender from before WS_ROLE wrote between our frames. */
+	if (unlikely(tcp_sk(sk)->write_seq != ctx->tx_seq))
+		ws_abort(ctx, ECONNABORTED);
+	if (likely(!atomic_read(&ctx->deferred)))
 		return;
 	todo = atomic_xchg(&ctx->deferred, 0);
 	if (todo & WS_DEFER_RX)
@@ -394,6 +399,7 @@ int ws_activate(struct ws_ctx *ctx, int role)
 		return -EBUSY;	/* somebody else hooked it meanwhile */
 
 	ctx->tcp_seq = tcp_sk(sk)->copied_seq;
+	ctx->tx_seq = tcp_sk(sk)->write_seq;
 	ctx->scan.seq = ctx->tcp_seq;
 	if (ctx->aux && ctx->aux->preload) {
 		struct sk_buff *skb = ctx->aux->preload;

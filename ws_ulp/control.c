@@ -26,6 +26,7 @@ static void send_fin(struct ws_ctx *ctx)
 	ctx->flags |= WS_F_FIN_SENT;
 	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
 	ctx->proto->lower->shutdown(sk, SEND_SHUTDOWN);
+	ctx->tx_seq = tcp_sk(sk)->write_seq;
 	ctx->proto->state_change(sk);
 }
 

@@ -64,6 +64,7 @@ static int lower_send(struct ws_ctx *ctx, struct msghdr *m, size_t len)
 	ctx->flags |= WS_F_TX_NOW;
 	ret = tcp_sendmsg_locked(sk, m, len);
 	ctx->flags &= ~WS_F_TX_NOW;
+	ctx->tx_seq = tcp_sk(sk)->write_seq;
 	sk->sk_allocation = gfp;
 	sk->sk_use_task_frag = task_frag;
 	return ret ? : -EAGAIN;

@@ -253,6 +253,7 @@ struct ws_aux {
  * @rcu: once nothing else of it is used
  * @rules: what may arrive
  * @tcp_seq: expected copied_seq of TCP: what we have given back
+ * @tx_seq: expected write_seq of TCP: what we have given it
  * @tx_frame_max: WS_TX_FRAME_MAX
  * @close_timeout: WS_CLOSE_TIMEOUT, ms
  * @last_rx: the last byte arrived, jiffies
@@ -291,11 +292,12 @@ struct ws_ctx {
 	};
 	struct ws_rules		rules;
 	u32			tcp_seq;
+	u32			tx_seq;
 	u32			tx_frame_max;
 	u32			close_timeout;
 	u32			last_rx;
-	u16			rx_err;
-	u16			abort_err;
+	u8			rx_err;
+	u8			abort_err;
 	u16			code_sent;
 	u16			code_rcvd;
 	u16			code_next;

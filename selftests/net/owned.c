@@ -231,6 +231,43 @@ TEST_F(owned, control_frames_are_not_taken)
 	EXPECT_EQ(0, peer_fails(self->fd, ECONNABORTED));
 }
 
+/* A sender that began to wait before the socket turned to frames */
+static void sender_waits(struct __test_metadata *_metadata, struct peer *p,
+			 struct peer_job *job, char *buf, size_t len)
+{
+	int small = 4096;
+
+	setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	setsockopt(p->raw, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	ASSERT_EQ(0, peer_attach(p->fd));
+	ASSERT_EQ(0, peer_start(job, p->fd, buf, len));
+	ASSERT_EQ(0, asleep(1));
+	ASSERT_EQ(0, peer_set(p->fd, WS_ROLE, p->role));
+}
+
+TEST_F(owned, by_a_sender_from_before_role)
+{
+	static char data[1 << 20], got[4096];
+	struct peer *p = &self->p;
+	struct peer_job job;
+	ssize_t n, sum = 0;
+
+	sender_waits(_metadata, p, &job, data, sizeof(data));
+	/* there is room again, and it goes on with its raw bytes */
+	do {
+		n = recv(p->raw, got, sizeof(got), 0);
+		sum += n > 0 ? n : 0;
+	} while (n > 0);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(ECONNRESET, errno);
+	EXPECT_GT(sizeof(data), sum);
+	n = peer_join(&job);
+	EXPECT_GT(sizeof(data), n);
+	EXPECT_EQ(0, peer_fails(self->fd, ECONNABORTED));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(1, peer_stat("WsAborted"));
+}
+
 static void on_signal(int sig)
 {
 }
@@ -246,6 +283,25 @@ TEST_F(owned, reader_that_gives_up_does_no_harm)
 	reader_waits(_metadata, p, &job, buf, sizeof(buf));
 	ASSERT_EQ(0, pthread_kill(job.thread, SIGUSR1));
 	EXPECT_EQ(-EINTR, peer_join(&job));
+	works(_metadata, p);
+	EXPECT_EQ(0, peer_stat("WsAborted"));
+}
+
+TEST_F(owned, sender_that_gives_up_does_no_harm)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	static char data[1 << 20];
+	struct peer *p = &self->p;
+	struct peer_job job;
+	ssize_t n;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	sender_waits(_metadata, p, &job, data, sizeof(data));
+	ASSERT_EQ(0, pthread_kill(job.thread, SIGUSR1));
+	n = peer_join(&job);
+	ASSERT_LT(0, n);
+	/* what it wrote before stands before the first frame */
+	ASSERT_EQ(0, peer_read(p, data, n));
 	works(_metadata, p);
 	EXPECT_EQ(0, peer_stat("WsAborted"));
 }
