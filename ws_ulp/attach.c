@@ -172,6 +172,9 @@ static void ws_release_cb(struct sock *sk)
 	/* A sender from before WS_ROLE wrote between our frames. */
 	if (unlikely(tcp_sk(sk)->write_seq != ctx->tx_seq))
 		ws_abort(ctx, ECONNABORTED);
+	/* SO_OOBINLINE was cleared: TCP would eat an urgent byte. */
+	if (unlikely(!sock_flag(sk, SOCK_URGINLINE)))
+		sock_set_flag(sk, SOCK_URGINLINE);
 	if (likely(!atomic_read(&ctx->deferred)))
 		return;
 	todo = atomic_xchg(&ctx->deferred, 0);

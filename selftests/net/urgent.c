@@ -38,6 +38,28 @@ TEST_F(urgent, all_bytes)
 	EXPECT_EQ(0, peer_sync(p));
 }
 
+/* Clearing SO_OOBINLINE has no effect: TCP would take bytes of its own. */
+TEST_F(urgent, inline_for_good)
+{
+	struct peer *p = &self->p;
+	socklen_t len = sizeof(int);
+	char frame[32], buf[16];
+	int off = 0;
+	size_t n, i;
+
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_SOCKET, SO_OOBINLINE, &off,
+				sizeof(off)));
+	ASSERT_EQ(0, getsockopt(self->fd, SOL_SOCKET, SO_OOBINLINE, &off,
+				&len));
+	EXPECT_EQ(1, off);
+	n = peer_build(p, frame, FIN | TEXT, "urgent", 6);
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, write_urgent(p, frame + i, 1));
+	ASSERT_EQ(0, peer_recv(self->fd, buf, 6));
+	EXPECT_EQ(0, memcmp(buf, "urgent", 6));
+	EXPECT_EQ(0, peer_sync(p));
+}
+
 TEST_F(urgent, ping)
 {
 	char frame[32];
