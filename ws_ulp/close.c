@@ -323,8 +323,10 @@ static bool lock_unless_owned(struct ws_ctx *ctx)
  * tcp_abort() takes the lock itself, but for a BPF program, which holds it
  * already: so do we, and must not wait for it.
  */
-static void abort_tcp(struct sock *sk, int err)
+static void abort_tcp(struct ws_ctx *ctx, int err)
 {
+	bool told = ws_is(ctx, WS_F_DEAD) && !ctx->sk->sk_err;
+	struct sock *sk = ctx->sk;
 	struct bpf_run_ctx locked = { }, *saved = bpf_set_run_ctx(&locked);
 
 	if (has_current_bpf_ctx()) {
@@ -336,6 +338,8 @@ static void abort_tcp(struct sock *sk, int err)
 		lock_sock(sk);
 	}
 	bpf_reset_run_ctx(saved);
+	if (told)
+		WRITE_ONCE(sk->sk_err, 0);
 }
 
 /**
@@ -357,7 +361,7 @@ void ws_work(struct work_struct *work)
 	err = ctx->abort_err;
 	ctx->abort_err = 0;
 	if (err)
-		abort_tcp(sk, err);
+		abort_tcp(ctx, err);
 	if (ws_is(ctx, WS_F_DETACHED) && ws_close_done(ctx)) {
 		close_finish(ctx);
 		goto out;

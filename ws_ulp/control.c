@@ -539,6 +539,22 @@ void ws_closing(struct ws_ctx *ctx)
 	ws_timer_set(ctx);
 }
 
+/*
+ * The error is TCP's at once, so that it is told once: by recv(), send() or
+ * SO_ERROR, whichever comes first.
+ */
+static void fail_dead(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	ws_mib(ctx, WS_MIB_FAIL_TIMEOUT, 1);
+	ws_abort(ctx, ETIMEDOUT);
+	ctx->flags |= WS_F_DEAD;
+	ctx->rx_err = 0;
+	WRITE_ONCE(sk->sk_err, ETIMEDOUT);
+	ctx->proto->data_ready(sk);
+}
+
 static void expire_ping(struct ws_ctx *ctx)
 {
 	struct ws_live *live = ctx->live;
@@ -557,9 +573,7 @@ static void expire_ping(struct ws_ctx *ctx)
 			live->ping_at = (u32)jiffies;
 			return;
 		}
-		ws_mib(ctx, WS_MIB_FAIL_TIMEOUT, 1);
-		ws_abort(ctx, ETIMEDOUT);
-		ctx->proto->data_ready(ctx->sk);
+		fail_dead(ctx);
 		return;
 	}
 	live->ping_at = (u32)jiffies;

@@ -29,6 +29,8 @@ static int why_nothing(struct ws_ctx *ctx, bool peek, bool keep)
 	} else {
 		return 1;
 	}
+	if (ws_is(ctx, WS_F_DEAD))
+		return keep ? -sk->sk_err : sock_error(sk);
 	err = ctx->rx_err;
 	if (!keep)
 		ctx->rx_err = 0;

@@ -59,6 +59,7 @@ enum {
 	WS_F_TCP_GONE	= BIT(24),	/* TCP ended without Close: 1006 */
 	WS_F_LINGER_CNT	= BIT(25),	/* counted in ws_net.closing */
 	WS_F_EXPIRED	= BIT(26),	/* WS_CLOSE_TIMEOUT has passed */
+	WS_F_DEAD	= BIT(30),	/* WS_PING_TIMEOUT: sk_err tells it */
 };
 
 /*

@@ -102,6 +102,14 @@ TEST_F(keepalive, default_of_the_namespace)
 	EXPECT_EQ(0, answer_ping(&self->p));
 }
 
+static int pending_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error = -1;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) ? -1 : error;
+}
+
 TEST_F(keepalive, dead_peer)
 {
 	int gone = POLLIN | POLLERR | POLLHUP | POLLRDHUP;
@@ -114,12 +122,39 @@ TEST_F(keepalive, dead_peer)
 	EXPECT_EQ(gone, peer_poll(self->fd, POLLIN | POLLRDHUP, 0));
 	EXPECT_EQ(0, peer_fails(self->fd, ETIMEDOUT));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
-	EXPECT_EQ(-1, send(self->fd, "x", 1, MSG_NOSIGNAL));
+	EXPECT_ERRNO(EPIPE, send(self->fd, "x", 1, MSG_NOSIGNAL));
+	EXPECT_EQ(0, pending_error(self->fd));
 	EXPECT_EQ(1006, peer_ended(self->fd).code);
 	EXPECT_EQ(WS_CLOSE_BY_LOCAL, peer_ended(self->fd).by);
 	EXPECT_EQ(0, peer_see_reset(&self->p));
 	EXPECT_EQ(1, peer_stat("WsFailTimeout"));
 	EXPECT_EQ(1, peer_stat("WsAborted"));
+}
+
+/* recv() is no better than others: the error is told once. */
+TEST_F(keepalive, dead_peer_is_told_once)
+{
+	struct ping ping;
+	int by_send;
+
+	for (by_send = 0; by_send < 2; by_send++) {
+		ASSERT_EQ(0, peer_reopen(&self->p));
+		self->fd = self->p.fd;
+		ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 20));
+		ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
+		ASSERT_EQ(POLLHUP, POLLHUP & peer_poll(self->fd, 0,
+						       PEER_LIMIT));
+		if (by_send)
+			EXPECT_ERRNO(ETIMEDOUT,
+				     send(self->fd, "x", 1, MSG_NOSIGNAL));
+		else
+			EXPECT_EQ(ETIMEDOUT, pending_error(self->fd));
+		ASSERT_EQ(0, see_ping(&self->p, &ping));
+		EXPECT_EQ(0, peer_see_reset(&self->p));
+		EXPECT_EQ(0, pending_error(self->fd));
+		EXPECT_EQ(0, peer_gets(self->fd, ""));
+		EXPECT_ERRNO(EPIPE, send(self->fd, "x", 1, MSG_NOSIGNAL));
+	}
 }
 
 TEST_F(keepalive, dead_peer_wakes_a_reader)
@@ -139,7 +174,6 @@ TEST_F(keepalive, dead_peer_wakes_a_sender)
 	static char data[1 << 20];
 	int small = 4096;
 	struct peer_job job;
-	ssize_t ret;
 
 	setsockopt(self->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	ASSERT_EQ(0, peer_set(self->fd, WS_TX_FRAME_MAX, sizeof(data)));
@@ -148,8 +182,7 @@ TEST_F(keepalive, dead_peer_wakes_a_sender)
 	ASSERT_EQ(0, asleep(1));
 	ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 20));
 	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
-	ret = peer_join(&job);
-	EXPECT_TRUE(ret == -ETIMEDOUT || ret == -EPIPE);
+	EXPECT_EQ(-ETIMEDOUT, peer_join(&job));
 }
 
 static long long now_ms(void)
