@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Options of level SOL_WS; all other levels go to the lower layer. */
+#include <linux/nospec.h>
 #include <linux/tcp.h>
 #include <linux/uaccess.h>
 #include <net/tcp.h>
@@ -29,12 +30,20 @@ static const struct option options[] = {
 	[WS_CLOSE_TIMEOUT] = { CTX(close_timeout), 1, WS_TIMEOUT_MAX },
 };
 
-static u32 *option_field(struct ws_ctx *ctx, int optname)
+/* NULL: it is no bounded int. The number is the caller's, hence nospec. */
+static const struct option *find_option(int optname)
 {
-	if (optname < 0 || optname >= ARRAY_SIZE(options) ||
-	    !options[optname].offset)
+	u32 i = optname;
+
+	if (i >= ARRAY_SIZE(options))
 		return NULL;
-	return (void *)ctx + options[optname].offset;
+	i = array_index_nospec(i, ARRAY_SIZE(options));
+	return options[i].offset ? &options[i] : NULL;
+}
+
+static u32 *option_field(struct ws_ctx *ctx, const struct option *o)
+{
+	return (void *)ctx + o->offset;
 }
 
 /* Those of struct ws_live; 0 where there is none. */
@@ -127,13 +136,13 @@ static int set_rx_ctrl(struct ws_ctx *ctx, u32 val)
 
 static int set_int(struct ws_ctx *ctx, int optname, u32 val)
 {
-	u32 *field = option_field(ctx, optname);
+	const struct option *o = find_option(optname);
 	u32 flag = switch_flag(optname);
 
-	if (field) {
-		if (val < options[optname].min || val > options[optname].max)
+	if (o) {
+		if (val < o->min || val > o->max)
 			return -EINVAL;
-		WRITE_ONCE(*field, val);
+		WRITE_ONCE(*option_field(ctx, o), val);
 		return 0;
 	}
 	if (flag) {
@@ -381,11 +390,11 @@ static void get_close(const struct ws_ctx *ctx, struct ws_close *c)
 
 static int get_int(struct ws_ctx *ctx, int optname)
 {
-	u32 *field = option_field(ctx, optname);
+	const struct option *o = find_option(optname);
 	u32 flag = switch_flag(optname);
 
-	if (field)
-		return *field;
+	if (o)
+		return *option_field(ctx, o);
 	if (flag)
 		return ws_is(ctx, flag);
 	switch (optname) {
