@@ -460,6 +460,9 @@ static void discard_rest(struct ws_ctx *ctx)
 		ctx->live->discarded += end - ctx->rd.seq;
 	ctx->rd.seq = end;
 	ctx->scan.seq = end;
+	ctx->rd.avail = 0;
+	ctx->rd.events = 0;
+	ctx->rd.whole = 0;
 	ws_rx_consume(ctx);
 }
 

@@ -81,6 +81,24 @@ TEST_F(close, unread_data_is_no_reset)
 	ASSERT_EQ(0, hang_up(p));
 	ASSERT_EQ(0, peer_see_close(p, 1000, ""));
 	answer(_metadata, p);
+	EXPECT_EQ(0, peer_stat("WsAborted"));
+}
+
+/* The peer reset it: what we do then is no abort, whatever is unread. */
+TEST_F(close, is_no_abort_after_a_reset)
+{
+	struct linger now = { .l_onoff = 1 };
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "unread"));
+	ASSERT_EQ(0, peer_sync(p));
+	setsockopt(p->raw, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	ASSERT_EQ(0, close(p->raw));
+	p->raw = -1;
+	ASSERT_EQ(POLLHUP, POLLHUP & peer_poll(self->fd, 0, PEER_LIMIT));
+	ASSERT_EQ(0, hang_up(p));
+	EXPECT_EQ(0, peer_stat_is(curr(p), 0));
+	EXPECT_EQ(0, peer_stat("WsAborted"));
 }
 
 TEST_F(close, late_data_is_thrown_away)
