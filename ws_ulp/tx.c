@@ -985,8 +985,9 @@ static int parse_cmsgs(const struct ws_ctx *ctx, struct msghdr *msg,
 	return s->ctrl && size > WS_CTRL_MAX ? -EMSGSIZE : 0;
 }
 
+/* Of a batch, too, there is one notification, and all of it is copied. */
 static struct ubuf_info *get_uarg(struct ws_ctx *ctx, struct msghdr *msg,
-				  size_t size)
+				  size_t size, bool batch)
 {
 	struct sock *sk = ctx->sk;
 	struct ubuf_info *uarg;
@@ -1002,7 +1003,7 @@ static struct ubuf_info *get_uarg(struct ws_ctx *ctx, struct msghdr *msg,
 	uarg = ws_zerocopy_alloc(sk, min_t(size_t, size, ctx->tx_frame_max));
 	if (!uarg)
 		return ERR_PTR(-ENOBUFS);
-	if (ws_is(ctx, WS_F_CLIENT) || !(sk->sk_route_caps & NETIF_F_SG))
+	if (batch || !may_share(ctx, msg, uarg))
 		uarg_to_msgzc(uarg)->zerocopy = 0;	/* copied: says so */
 	return uarg;
 }
@@ -1017,7 +1018,7 @@ static ssize_t send_locked(struct ws_ctx *ctx, struct msghdr *msg,
 		return tx_over_error(ctx);
 	if (!ws_is(ctx, WS_F_TX_BUSY) && begins_in_open(ctx, s))
 		return -EINVAL;
-	uarg = get_uarg(ctx, msg, size);
+	uarg = get_uarg(ctx, msg, size, s->rec);
 	if (IS_ERR(uarg))
 		return PTR_ERR(uarg);
 	ret = send_message(ctx, msg, size, s, uarg);

@@ -218,6 +218,36 @@ TEST_F(zerocopy, closed_before_it_left)
 	EXPECT_EQ(0, peer_see_close(&self->p, 1000, ""));
 }
 
+/* Many messages in one call are copied, and the notification says so. */
+TEST_F(zerocopy, records)
+{
+	char control[CMSG_SPACE(2 * sizeof(struct ws_txrec))] = {};
+	struct ws_txrec rec[] = {
+		{ .len = 5, .opcode = WS_OP_TEXT, .flags = WS_F_FIN },
+		{ .len = 3000, .opcode = WS_OP_BINARY, .flags = WS_F_FIN },
+	};
+	static char data[3005];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	struct sock_extended_err e;
+
+	peer_fill(data, sizeof(data), 75);
+	cmsg->cmsg_level = SOL_WS;
+	cmsg->cmsg_type = WS_RECORDS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(rec));
+	memcpy(CMSG_DATA(cmsg), rec, sizeof(rec));
+	ASSERT_EQ(sizeof(data), sendmsg(self->fd, &msg, MSG_ZEROCOPY));
+	EXPECT_EQ(0, peer_see(&self->p, FIN | TEXT, data, 5));
+	EXPECT_EQ(0, peer_see(&self->p, FIN | BINARY, data + 5, 3000));
+	ASSERT_EQ(0, notified(self->fd, &e));
+	EXPECT_EQ(SO_EE_CODE_ZEROCOPY_COPIED, e.ee_code);
+	EXPECT_EQ(0, silent(self->fd));
+}
+
 TEST_F(zerocopy, control_frame)
 {
 	struct sock_extended_err e;
