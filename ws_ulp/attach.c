@@ -344,6 +344,50 @@ static struct ws_ctx *ctx_new(struct sock *sk)
 	return ctx;
 }
 
+/*
+ * Who else wants the socket may hold its callback lock only, so that whether
+ * it is free is known with both locks held. Return: it was.
+ */
+static bool publish(struct ws_ctx *ctx)
+{
+	struct sock *sk = ctx->sk;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	if (unlikely(rcu_access_pointer(__sk_user_data(sk)))) {
+		write_unlock_bh(&sk->sk_callback_lock);
+		return false;
+	}
+	__rcu_assign_sk_user_data_with_flags(sk, ctx, SK_USER_DATA_NOCOPY);
+	/* The context first: whoever sees our proto must find it. */
+	smp_wmb();
+	WRITE_ONCE(sk->sk_prot, &ctx->proto->dormant);
+	WRITE_ONCE(sk->sk_socket->ops, &ctx->proto->dormant_ops);
+	write_unlock_bh(&sk->sk_callback_lock);
+	return true;
+}
+
+static int attach(struct sock *sk)
+{
+	struct ws_ctx *ctx;
+	int err;
+
+	err = check_socket(sk);
+	if (err)
+		return err;
+	ctx = ctx_new(sk);
+	if (!ctx)
+		return -ENOMEM;
+	/* __sock_release() drops the reference of ops->owner, after close. */
+	__module_get(THIS_MODULE);
+	if (!publish(ctx)) {
+		module_put(THIS_MODULE);
+		ctx_free(ctx);
+		return -EBUSY;
+	}
+	ws_mib(ctx, WS_MIB_ATTACH, 1);
+	return 0;
+}
+
 /**
  * ws_attach() - make a TCP socket ours, dormant: bytes still pass through
  * @sk: socket
@@ -354,31 +398,14 @@ static struct ws_ctx *ctx_new(struct sock *sk)
  */
 int ws_attach(struct sock *sk)
 {
-	struct ws_ctx *ctx;
 	int err;
 
 	sock_owned_by_me(sk);
-	err = check_socket(sk);
-	if (err)
-		return err;
-	ctx = ctx_new(sk);
-	if (!ctx)
-		return -ENOMEM;
-
-	/* __sock_release() drops the reference of ops->owner, after close. */
-	__module_get(THIS_MODULE);
-	write_lock_bh(&sk->sk_callback_lock);
-	__rcu_assign_sk_user_data_with_flags(sk, ctx, SK_USER_DATA_NOCOPY);
-	/* The context first: whoever sees our proto must find it. */
-	smp_wmb();
-	WRITE_ONCE(sk->sk_prot, &ctx->proto->dormant);
-	WRITE_ONCE(sk->sk_socket->ops, &ctx->proto->dormant_ops);
-	write_unlock_bh(&sk->sk_callback_lock);
-
-	/* __tcp_set_ulp() took this away before it called us. */
-	set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
-	ws_mib(ctx, WS_MIB_ATTACH, 1);
-	return 0;
+	err = attach(sk);
+	/* __tcp_set_ulp() took this away before, also from whom we refuse */
+	if (sk->sk_socket)
+		set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
+	return err;
 }
 
 /**

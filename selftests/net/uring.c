@@ -511,6 +511,26 @@ TEST_F(uring, send_zc)
 	}
 }
 
+/* A socket that is refused stays as it was, send_zc included. */
+TEST_F(uring, send_zc_after_a_failed_attach)
+{
+	static char data[4096];
+	struct done d;
+
+	ASSERT_EQ(0, peer_netns());
+	peer_close(&self->p);
+	ASSERT_EQ(0, peer_connect(&self->p, variant->family, variant->role));
+	self->fd = self->p.fd;
+	ASSERT_EQ(0, peer_set_sysctl("enabled", 0));
+	EXPECT_ERRNO(EPERM, peer_attach(self->fd));
+	io_uring_prep_send_zc(io_uring_get_sqe(&ring), self->fd, data,
+			      sizeof(data), 0, 0);
+	io_uring_submit(&ring);
+	ASSERT_EQ(0, peer_read(&self->p, data, sizeof(data)));
+	d = finished(PEER_LIMIT);
+	EXPECT_EQ(sizeof(data), d.res);
+}
+
 TEST_F(uring, send_zc_of_a_registered_buffer)
 {
 	struct iovec iov = { malloc(20000), 20000 };
