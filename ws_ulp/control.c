@@ -188,6 +188,8 @@ static int kick(struct ws_ctx *ctx)
  */
 void ws_tx_kick(struct ws_ctx *ctx)
 {
+	int err;
+
 	if (ws_is(ctx, WS_F_GONE | WS_F_TX_NOW) || !ws_is(ctx, WS_F_ACTIVE))
 		return;
 	if (!tcp_sends(ctx->sk)) {
@@ -197,8 +199,11 @@ void ws_tx_kick(struct ws_ctx *ctx)
 	}
 	if (!ws_tx_push(ctx))
 		return;
-	if (kick(ctx) == -EAGAIN && tcp_sends(ctx->sk))
+	err = kick(ctx);
+	if (err == -EAGAIN && tcp_sends(ctx->sk))
 		try_later(ctx);
+	else if (unlikely(err && tcp_sends(ctx->sk)))
+		ws_abort(ctx, ECONNABORTED);	/* nothing would try again */
 	else if (!ctx->wait.len && fin_due(ctx))
 		send_fin(ctx);
 }

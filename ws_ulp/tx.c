@@ -67,6 +67,12 @@ static int lower_send(struct ws_ctx *ctx, struct msghdr *m, size_t len)
 	ctx->tx_seq = tcp_sk(sk)->write_seq;
 	sk->sk_allocation = gfp;
 	sk->sk_use_task_frag = task_frag;
+	if (unlikely(ret == -ENOMEM || ret == -ENOBUFS)) {
+		/* no acknowledgement tells when there is memory again */
+		ctx->flags |= WS_F_RETRY;
+		ws_timer_set(ctx);
+		return -EAGAIN;
+	}
 	return ret ? : -EAGAIN;
 }
 
@@ -209,6 +215,12 @@ void ws_tx_wake(struct ws_ctx *ctx)
 		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 }
 
+static bool tcp_over(const struct sock *sk)
+{
+	return sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN ||
+	       !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT));
+}
+
 /**
  * ws_tx_push() - hand the lower layer what waits
  * @ctx: context
@@ -238,6 +250,11 @@ bool ws_tx_push(struct ws_ctx *ctx)
 		return false;
 	}
 	wait_end(ctx);
+	if (unlikely(ret < 0 && !tcp_over(ctx->sk))) {
+		/* the rest of the frame is lost, and the stream with it */
+		ws_abort(ctx, ECONNABORTED);
+		return false;
+	}
 	ws_tx_wake(ctx);
 	return true;
 }
@@ -728,11 +745,7 @@ bool ws_tx_memory_free(const struct sock *sk, int wake)
 
 static bool tx_over(const struct ws_ctx *ctx)
 {
-	const struct sock *sk = ctx->sk;
-
-	return sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN ||
-	       !((1 << sk->sk_state) &
-		 (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) ||
+	return tcp_over(ctx->sk) ||
 	       ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_TX_SHUT |
 			  WS_F_FAILED);
 }
