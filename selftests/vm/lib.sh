@@ -42,8 +42,8 @@ use_printed() {
 find_kernel() {
 	use_printed "$vm/root" "${2-base}"
 	base=$used
-	if [ "$1" = debug ]; then
-		use_printed "$vm/debug-kernel"
+	if [ "$1" = debug ] || [ "$1" = uml ]; then
+		use_printed "$vm/$1-kernel"
 		bind=$used
 		abi=$(cat "$bind/abi")
 		image=$bind/vmlinuz
