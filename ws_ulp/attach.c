@@ -285,11 +285,12 @@ static int check_socket(struct sock *sk)
 {
 	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
 		return -EOPNOTSUPP;
+	/* first: a server asks by a socket that is not connected */
+	if (!ws_permitted(sock_net(sk)))
+		return -EPERM;
 	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)) ||
 	    !sk->sk_socket)
 		return -ENOTCONN;
-	if (!ws_permitted(sock_net(sk)))
-		return -EPERM;
 	if (rcu_access_pointer(__sk_user_data(sk)) ||
 	    inet_csk(sk)->icsk_ulp_data)
 		return -EBUSY;
