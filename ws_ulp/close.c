@@ -112,8 +112,9 @@ static void close_begin(struct ws_ctx *ctx)
 	if (ctx->live)
 		ctx->live->discarded = 0;
 	if (!ws_is(ctx, WS_F_CLOSE_SENT)) {
+		/* a ring outlives its process: a kernel thread ends it */
 		if (!ctx->code_next && !ws_is(ctx, WS_F_CLOSE_RCVD) &&
-		    current->flags & PF_EXITING)
+		    current->flags & (PF_EXITING | PF_KTHREAD))
 			ctx->code_next = WS_CODE_GOING_AWAY;
 		ctx->flags |= WS_F_CLOSE_WANT;
 		ws_closing(ctx);
