@@ -147,10 +147,17 @@ void serve_setup(struct loop *loop)
 	notify("READY=1\nMAINPID=%d", getpid());
 }
 
+/*
+ * SIGPIPE would let one broken connection end all: splice() and write() know no
+ * MSG_NOSIGNAL, and stderr may be a pipe as well. With SIGCHLD ignored, which a
+ * parent may have left to us, programs leave no status.
+ */
 static void block_signals(void)
 {
 	sigset_t set;
 
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -181,20 +188,34 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static bool add_user(const char *name, const char *path, char *line, size_t len)
+{
+	if (strlen(line) != len)
+		die("%s: %s: a line has a NUL byte in it", name, path);
+	line[strcspn(line, "\r\n")] = '\0';
+	if (!*line || *line == '#')
+		return false;
+	add_text(serve.config, WSUP_USER, name, line);
+	return true;
+}
+
+/* A file without users would let everybody in: that is never what is meant. */
 static void add_users(const char *name, const char *path)
 {
 	FILE *from = fopen(path, "re");
+	bool found = false;
 	size_t size = 0;
 	char *line = NULL;
 	ssize_t n;
 
 	if (!from)
 		die("%s: %s: %s", name, path, strerror(errno));
-	while ((n = getline(&line, &size, from)) > 0) {
-		line[strcspn(line, "\r\n")] = '\0';
-		if (*line && *line != '#')
-			add_text(serve.config, WSUP_USER, name, line);
-	}
+	while ((n = getline(&line, &size, from)) > 0)
+		found |= add_user(name, path, line, (size_t)n);
+	if (!feof(from))
+		die("%s: %s: %s", name, path, strerror(errno));
+	if (!found)
+		die("%s: %s: there is no line NAME:PASSWORD in it", name, path);
 	free(line);
 	fclose(from);
 }
@@ -325,6 +346,10 @@ static void parse(int argc, char **argv)
 		die_usage("one address is enough");
 	if (takeover && !control)
 		die_usage("--takeover: of whom? --control tells");
+	if (control && !*control)
+		die_usage("--control: an empty path");
+	if (serve.exec && !*serve.exec)
+		die_usage("--exec: an empty command");
 	choose_mode();
 	choose_threads();
 	if (serve.connections)
