@@ -307,8 +307,10 @@ static void echo_begin(struct loop *loop, struct conn *conn,
 		       const struct wsup_hs *hs)
 {
 	(void)hs;
-	set_int(conn->fd, WS_RX_MODE, WS_RX_RECORDS);
-	receive(loop, conn);
+	if (conn_set(conn, WS_RX_MODE, WS_RX_RECORDS))
+		receive(loop, conn);
+	else
+		conn_fail(loop, conn, 1011, "");
 }
 
 /*

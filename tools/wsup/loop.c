@@ -4,6 +4,7 @@
  * and hands connections to what the server does with them.
  */
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 
 #define ENTRIES		1024
 #define TICK_MS		250
+#define HANDSHAKES_MAX	4096	/* in all loops */
 
 enum stop serve_stop;
 
@@ -32,14 +34,12 @@ enum stop serve_stop;
  */
 struct io_uring_sqe *loop_sqe(struct loop *loop, struct op *op)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+	struct io_uring_sqe *sqe;
 
-	if (!sqe) {
-		io_uring_submit(&loop->ring);
-		sqe = io_uring_get_sqe(&loop->ring);
-	}
-	if (!sqe)
-		die("io_uring: the queue stays full");
+	/* the kernel refuses only while it is out of memory */
+	while (!(sqe = io_uring_get_sqe(&loop->ring)))
+		if (io_uring_submit(&loop->ring) <= 0)
+			usleep(1000);
 	io_uring_sqe_set_data(sqe, op);
 	return sqe;
 }
@@ -91,12 +91,18 @@ void loop_want_tick(struct loop *loop)
 	io_uring_prep_timeout(loop_sqe(loop, &loop->tick), &interval, 0, 0);
 }
 
-static bool may_accept(const struct loop *loop)
+/* How many handshakes one loop has at a time. */
+static int handshakes_max(void)
 {
-	return !loop->stopping &&
-	       (!serve.connections || loop->nr_conns < serve.connections);
+	return (HANDSHAKES_MAX + serve.threads - 1) / serve.threads;
 }
 
+static bool may_accept(const struct loop *loop)
+{
+	return !loop->stopping && loop->nr_handshakes < handshakes_max();
+}
+
+/* One at a time: a multishot accept brings more than there is room for. */
 static void arm_listeners(struct loop *loop)
 {
 	struct listener *l;
@@ -108,8 +114,8 @@ static void arm_listeners(struct loop *loop)
 		if (l->armed)
 			continue;
 		l->armed = true;
-		io_uring_prep_multishot_accept(loop_sqe(loop, &l->op), l->fd,
-					       NULL, NULL, SOCK_CLOEXEC);
+		io_uring_prep_accept(loop_sqe(loop, &l->op), l->fd, NULL, NULL,
+				     SOCK_CLOEXEC);
 	}
 }
 
@@ -122,14 +128,36 @@ static void disarm_listeners(struct loop *loop)
 			loop_cancel(loop, &l->op);
 }
 
+/*
+ * A client that has not sent its request yet makes room for the next one, the
+ * oldest first: those that never will would keep out all others. An answer that
+ * is on its way is not cut off.
+ */
+static void make_room(struct loop *loop)
+{
+	struct list *link;
+	struct conn *conn;
+
+	for (link = loop->handshakes.next; link != &loop->handshakes;
+	     link = link->next) {
+		conn = container_of(link, struct conn, list);
+		if (conn->unwanted)
+			return;		/* it is on its way out */
+		if (wsup_events(conn->hs) == POLLOUT)
+			continue;
+		conn->unwanted = true;
+		loop_cancel(loop, &conn->op);
+		return;
+	}
+}
+
 /**
  * conn_new() - a connection, on no list yet
- * @loop: of this thread
  * @fd: its socket
  *
  * Return: the connection, or NULL without memory.
  */
-struct conn *conn_new(struct loop *loop, int fd)
+struct conn *conn_new(int fd)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
@@ -138,19 +166,27 @@ struct conn *conn_new(struct loop *loop, int fd)
 	conn->fd = fd;
 	list_init(&conn->list);
 	list_init(&conn->starved);
-	loop->nr_conns++;
 	return conn;
 }
 
-/* fd is somebody else's, or closed. */
+static void end_handshake(struct loop *loop, struct conn *conn)
+{
+	wsup_free(conn->hs);
+	conn->hs = NULL;
+	loop->nr_handshakes--;
+	arm_listeners(loop);
+}
+
+/* The descriptor is closed, or the caller's. */
 static void conn_forget(struct loop *loop, struct conn *conn)
 {
 	list_del(&conn->list);
 	list_del(&conn->starved);
-	wsup_free(conn->hs);
+	if (conn->slot)
+		slot_put();
+	if (conn->hs)
+		end_handshake(loop, conn);
 	free(conn);
-	loop->nr_conns--;
-	arm_listeners(loop);
 }
 
 /**
@@ -201,14 +237,42 @@ void conn_leave(struct loop *loop, struct conn *conn)
 		conn_fail(loop, conn, 1001, "");
 }
 
-static void set_options(int fd)
+/**
+ * conn_set() - set an option of level SOL_WS
+ * @conn: attached connection
+ * @option: which
+ * @value: its value
+ *
+ * Return: false if the connection is not to be used, being broken, or without
+ * memory.
+ */
+bool conn_set(struct conn *conn, int option, int value)
 {
-	if (serve.ping_interval)
-		set_int(fd, WS_PING_INTERVAL, serve.ping_interval);
-	if (serve.ping_timeout)
-		set_int(fd, WS_PING_TIMEOUT, serve.ping_timeout);
-	if (serve.text)
-		set_int(fd, WS_TX_TYPE, serve.text);
+	return !setsockopt(conn->fd, SOL_WS, option, &value, sizeof(value));
+}
+
+/* 0 is the default: not given. */
+static bool set_option(struct conn *conn, int option, int value)
+{
+	return !value || conn_set(conn, option, value);
+}
+
+static bool set_options(struct conn *conn)
+{
+	return set_option(conn, WS_PING_INTERVAL, serve.ping_interval) &&
+	       set_option(conn, WS_PING_TIMEOUT, serve.ping_timeout) &&
+	       set_option(conn, WS_TX_TYPE, serve.text);
+}
+
+static void begin(struct loop *loop, struct conn *conn,
+		  const struct wsup_hs *hs)
+{
+	if (!set_options(conn))
+		conn_fail(loop, conn, 1011, "");
+	else if (loop->stopping && serve.mode->pack)
+		conn_leave(loop, conn);
+	else
+		serve.mode->begin(loop, conn, hs);
 }
 
 static void upgraded(struct loop *loop, struct conn *conn)
@@ -216,33 +280,89 @@ static void upgraded(struct loop *loop, struct conn *conn)
 	struct wsup_hs *hs = conn->hs;
 
 	conn->hs = NULL;
+	loop->nr_handshakes--;
 	list_del(&conn->list);
 	list_add(&loop->conns, &conn->list);
-	set_options(conn->fd);
-	if (loop->stopping && serve.mode->pack)
-		conn_leave(loop, conn);
-	else
-		serve.mode->begin(loop, conn, hs);
+	if (!conn->slot)
+		conn->slot = slot_take();
+	begin(loop, conn, hs);
 	wsup_free(hs);
+	arm_listeners(loop);
+}
+
+static void on_parked(struct loop *loop, struct op *op, int res,
+		      unsigned int flags);
+
+/* Return: false: the handshake waits until another connection has ended. */
+static bool admit(struct loop *loop, struct conn *conn)
+{
+	if (!conn->slot && list_empty(&loop->parked)) {
+		slot_wait();
+		conn->slot = slot_take();
+		if (conn->slot)
+			slot_wait_end();
+	} else if (!conn->slot) {
+		slot_wait();
+	}
+	if (conn->slot)
+		return true;
+	list_del(&conn->list);
+	list_add(&loop->parked, &conn->list);
+	conn->op.done = on_parked;
+	loop_poll(loop, &conn->op, conn->fd, POLLRDHUP);
+	return false;
+}
+
+static void print_peer(int fd, char *text, size_t size)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[64], port[8] = "?";
+
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) ||
+	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host),
+			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(host, sizeof(host), "?");
+	snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host,
+		 port);
+}
+
+/* One line for each refusal; a connection that goes on may get others. */
+static void tell(struct conn *conn, int ret)
+{
+	int status = wsup_status(conn->hs);
+	bool failed = ret < 0 && ret != -WSUP_EHTTP && !conn->told;
+	char peer[80];
+
+	if (!serve.verbose || (!failed && (status < 400 ||
+					   status == conn->told)))
+		return;
+	conn->told = (uint16_t)status;
+	print_peer(conn->fd, peer, sizeof(peer));
+	complain("%s: %s", peer, wsup_error(conn->hs));
 }
 
 static void step(struct loop *loop, struct conn *conn)
 {
 	int ret;
 
-	while ((ret = wsup_step(conn->hs)) == WSUP_REQUEST)
-		files_answer(conn->hs);
-	if (ret == WSUP_AGAIN) {
-		loop_poll(loop, &conn->op, conn->fd, wsup_events(conn->hs));
-		return;
+	while ((ret = wsup_step(conn->hs)) == WSUP_REQUEST) {
+		if (!wsup_upgradable(conn->hs)) {
+			if (serve.directory)
+				files_answer(conn->hs);
+		} else if (!admit(loop, conn)) {
+			return;
+		}
 	}
 	if (ret == WSUP_DONE) {
 		upgraded(loop, conn);
 		return;
 	}
-	if (serve.verbose && ret != -WSUP_EHTTP)
-		complain("%s", wsup_error(conn->hs));
-	conn_close(loop, conn);
+	tell(conn, ret);
+	if (ret == WSUP_AGAIN)
+		loop_poll(loop, &conn->op, conn->fd, wsup_events(conn->hs));
+	else
+		conn_close(loop, conn);
 }
 
 static void on_handshake(struct loop *loop, struct op *op, int res,
@@ -252,29 +372,95 @@ static void on_handshake(struct loop *loop, struct op *op, int res,
 
 	(void)res;		/* whatever it was, a step finds out */
 	(void)flags;
-	if (serve_stop == STOP_DRAIN)
+	if (serve_stop == STOP_DRAIN || conn->unwanted)
 		conn_close(loop, conn);
 	else
 		step(loop, conn);
 }
 
+static void answer_full(struct conn *conn)
+{
+	static const char text[] = "there are as many connections as may be\n";
+
+	conn->unwanted = false;
+	wsup_add_header(conn->hs, "Content-Type: text/plain");
+	wsup_add_header(conn->hs, "Retry-After: 1");
+	wsup_respond(conn->hs, 503, text, strlen(text));
+}
+
+/* It has its slot, is to be refused, or the client has left. */
+static void on_parked(struct loop *loop, struct op *op, int res,
+		      unsigned int flags)
+{
+	struct conn *conn = container_of(op, struct conn, op);
+
+	(void)res;
+	(void)flags;
+	if (!conn->slot)
+		slot_wait_end();
+	if (!conn->slot && (!conn->unwanted || serve_stop == STOP_DRAIN)) {
+		conn_close(loop, conn);
+		return;
+	}
+	list_del(&conn->list);
+	list_add(&loop->handshakes, &conn->list);
+	conn->op.done = on_handshake;
+	if (conn->unwanted)
+		answer_full(conn);
+	step(loop, conn);
+}
+
+/* Connections have ended: so many of those that wait for that go on. */
+static void unpark(struct loop *loop)
+{
+	struct list *link;
+	struct conn *conn;
+
+	for (link = loop->parked.next; link != &loop->parked;
+	     link = link->next) {
+		conn = container_of(link, struct conn, list);
+		if (conn->slot || conn->unwanted)
+			continue;
+		conn->slot = slot_take();
+		if (!conn->slot)
+			return;
+		slot_wait_end();
+		loop_cancel(loop, &conn->op);
+	}
+}
+
+static void refuse(struct loop *loop, struct conn *conn)
+{
+	if (conn->slot || conn->unwanted)
+		return;
+	conn->unwanted = true;
+	loop_cancel(loop, &conn->op);
+}
+
 static void start(struct loop *loop, int fd)
 {
-	struct conn *conn = conn_new(loop, fd);
+	struct conn *conn = conn_new(fd);
 	int one = 1;
 
 	if (!conn || wsup_accept_new(&conn->hs, fd, serve.config)) {
 		complain("%s", strerror(ENOMEM));
-		if (conn)
-			conn_forget(loop, conn);
+		free(conn);
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	conn->op.done = on_handshake;
 	list_add(&loop->handshakes, &conn->list);
+	loop->nr_handshakes++;
+	if (!may_accept(loop))
+		make_room(loop);
 	loop_want_tick(loop);
 	loop_poll(loop, &conn->op, fd, POLLIN);
+}
+
+static bool is_passing(int err)
+{
+	return err == -ECANCELED || err == -ECONNABORTED || err == -EINTR;
 }
 
 static void on_accept(struct loop *loop, struct op *op, int res,
@@ -282,21 +468,18 @@ static void on_accept(struct loop *loop, struct op *op, int res,
 {
 	struct listener *l = container_of(op, struct listener, op);
 
-	if (!(flags & IORING_CQE_F_MORE))
-		l->armed = false;
+	(void)flags;
+	l->armed = false;
 	if (res >= 0)
 		start(loop, res);
-	else if (res != -ECANCELED && res != -ECONNABORTED)
-		complain("accept: %s", strerror(-res));
-	if (!may_accept(loop) && l->armed)
-		loop_cancel(loop, op);
-	if (l->armed)
-		return;
-	/* out of descriptors, say: again when some time has passed */
-	if (res >= 0 || res == -ECANCELED || res == -ECONNABORTED)
+	if (res >= 0 || is_passing(res)) {
 		arm_listeners(loop);
-	else
-		loop_want_tick(loop);
+		return;
+	}
+	/* out of descriptors, say: again when some time has passed */
+	complain("accept: %s", strerror(-res));
+	make_room(loop);
+	loop_want_tick(loop);
 }
 
 /* Time limits of handshakes: the step that follows makes of it what is due. */
@@ -311,6 +494,13 @@ static void expire(struct loop *loop)
 		if (!wsup_timeout(conn->hs))
 			loop_cancel(loop, &conn->op);
 	}
+	/* while there is time to say why */
+	for (link = loop->parked.next; link != &loop->parked;
+	     link = link->next) {
+		conn = container_of(link, struct conn, list);
+		if (wsup_timeout(conn->hs) < 2 * TICK_MS)
+			refuse(loop, conn);
+	}
 }
 
 static void on_tick(struct loop *loop, struct op *op, int res,
@@ -323,7 +513,7 @@ static void on_tick(struct loop *loop, struct op *op, int res,
 	expire(loop);
 	relay_tick(loop);
 	arm_listeners(loop);
-	if (!list_empty(&loop->handshakes) || !list_empty(&loop->closing))
+	if (loop->nr_handshakes || !list_empty(&loop->closing))
 		loop_want_tick(loop);
 }
 
@@ -340,10 +530,16 @@ static void stop_conns(struct loop *loop)
 	}
 }
 
+/* None of them gets a slot here any more; a successor may have some. */
 static void stop_handshakes(struct loop *loop)
 {
 	struct list *link;
 
+	for (link = loop->parked.next; link != &loop->parked;
+	     link = link->next)
+		refuse(loop, container_of(link, struct conn, list));
+	if (serve_stop != STOP_DRAIN)
+		return;
 	for (link = loop->handshakes.next; link != &loop->handshakes;
 	     link = link->next)
 		loop_cancel(loop, &container_of(link, struct conn, list)->op);
@@ -356,8 +552,7 @@ static void begin_stop(struct loop *loop)
 		takeover_give_listeners(loop);
 	disarm_listeners(loop);
 	stop_conns(loop);
-	if (serve_stop == STOP_DRAIN)
-		stop_handshakes(loop);
+	stop_handshakes(loop);
 }
 
 /* Connections that a predecessor gave us. */
@@ -374,9 +569,10 @@ static void empty_inbox(struct loop *loop)
 		if (!link)
 			return;
 		packet = container_of(link, struct packet, list);
-		conn = conn_new(loop, packet->fds[0]);
+		conn = conn_new(packet->fds[0]);
 		if (!conn)
 			die("%s", strerror(ENOMEM));
+		conn->slot = slot_take();
 		list_add(&loop->conns, &conn->list);
 		if (serve.mode->unpack(loop, conn, packet))
 			conn_fail(loop, conn, 1011, "");
@@ -397,6 +593,7 @@ static void on_wake(struct loop *loop, struct op *op, int res,
 	(void)res;
 	(void)flags;
 	empty_inbox(loop);
+	unpark(loop);
 	if (serve_stop && !loop->stopping)
 		begin_stop(loop);
 	listen_for_wakes(loop);
@@ -408,8 +605,8 @@ static void on_wake(struct loop *loop, struct op *op, int res,
  */
 void loop_wake(struct loop *loop)
 {
-	if (eventfd_write(loop->wake_fd, 1))
-		die("eventfd: %s", strerror(errno));
+	/* EAGAIN: as good as woken */
+	(void)eventfd_write(loop->wake_fd, 1);
 }
 
 /**
@@ -438,6 +635,7 @@ void loop_init(struct loop *loop, unsigned int number, const int *listeners,
 		loop->listeners[i].op.done = on_accept;
 	}
 	list_init(&loop->handshakes);
+	list_init(&loop->parked);
 	list_init(&loop->conns);
 	list_init(&loop->inbox);
 	list_init(&loop->starved);
@@ -476,7 +674,7 @@ static void handle_completions(struct loop *loop)
 static bool finished(const struct loop *loop)
 {
 	return loop->stopping && list_empty(&loop->conns) &&
-	       list_empty(&loop->handshakes);
+	       !loop->nr_handshakes;
 }
 
 /**
@@ -495,7 +693,7 @@ void loop_run(struct loop *loop)
 		serve_setup(loop);
 	while (!finished(loop)) {
 		ret = io_uring_submit_and_wait(&loop->ring, 1);
-		if (ret < 0 && ret != -EINTR)
+		if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
 			die("io_uring: %s", strerror(-ret));
 		handle_completions(loop);
 	}

@@ -18,6 +18,8 @@
 #include "options.h"
 #include "serve.h"
 
+#define EXEC_CONNECTIONS	64	/* as of Accept=yes */
+
 static const char help[] =
 "usage: wsup serve MODE [OPTION...] [[ADDRESS:]PORT]\n"
 "\n"
@@ -47,13 +49,13 @@ static const char help[] =
 "  -P, --ping-interval TIME ping clients that are silent this long\n"
 "      --ping-timeout TIME  give up those that do not answer\n"
 "  -t, --timeout TIME       for the handshake (10s)\n"
-"  -n, --connections N      at most N at a time; for --exec processes\n"
+"  -n, --connections N      at most N at a time; for --exec processes (64)\n"
 "  -j, --threads N          loops (one for each processor; --exec: 1)\n"
 "      --drain TIME         after SIGTERM: time to answer what came (5s)\n"
 "      --control PATH       where a successor finds this server\n"
 "      --takeover           be the successor: take sockets and connections\n"
 "                           of the server at --control\n"
-"  -v, --verbose            tell about failed handshakes\n"
+"  -v, --verbose            tell about refusals and failed handshakes\n"
 "  -h, --help               this text\n";
 
 struct serve_options serve = { .drain = 5000 };
@@ -87,14 +89,25 @@ void loop_give(unsigned int number, struct packet *packet)
  */
 void serve_begin_stop(enum stop how)
 {
+	__atomic_store_n(&serve_stop, how, __ATOMIC_RELEASE);
+	serve_wake();
+}
+
+/**
+ * serve_wake() - let all loops look at what there is to do
+ */
+void serve_wake(void)
+{
 	int i;
 
-	__atomic_store_n(&serve_stop, how, __ATOMIC_RELEASE);
 	for (i = 0; i < serve.threads; i++)
 		loop_wake(&loops[i]);
 }
 
-/* What is still open then is closed by the kernel, with code 1001. */
+/*
+ * What is still open then is closed by the kernel, with code 1001. Other
+ * threads still run: exit() would take away what they use.
+ */
 static void on_drained(struct loop *loop, struct op *op, int res,
 		       unsigned int flags)
 {
@@ -102,7 +115,7 @@ static void on_drained(struct loop *loop, struct op *op, int res,
 	(void)op;
 	(void)res;
 	(void)flags;
-	exit(EXIT_SUCCESS);
+	_exit(EXIT_SUCCESS);
 }
 
 static void wait_for_signal(struct loop *loop)
@@ -117,12 +130,11 @@ static void on_signal(struct loop *loop, struct op *op, int res,
 	static struct __kernel_timespec limit;
 
 	(void)op;
-	(void)res;
 	(void)flags;
-	if (serve_stop == STOP_DRAIN)
-		exit(EXIT_SUCCESS);
+	if (serve_stop == STOP_DRAIN && res > 0)
+		_exit(EXIT_SUCCESS);
 	wait_for_signal(loop);
-	if (serve_stop)
+	if (serve_stop || res <= 0)
 		return;
 	notify("STOPPING=1");
 	limit.tv_sec = serve.drain / 1000;
@@ -352,9 +364,10 @@ static void parse(int argc, char **argv)
 		die_usage("--exec: an empty command");
 	choose_mode();
 	choose_threads();
+	if (serve.exec && !serve.connections)
+		serve.connections = EXEC_CONNECTIONS;
 	if (serve.connections)
-		serve.connections = (serve.connections + serve.threads - 1) /
-				    serve.threads;
+		wsup_config_set(serve.config, WSUP_ASK, 1);
 }
 
 /**

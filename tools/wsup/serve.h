@@ -52,7 +52,7 @@ struct serve_options {
 	const char	*directory;
 	int		text;		/* WS_TX_TYPE of what is not echoed */
 	int		threads;
-	int		connections;	/* at most, in a loop; 0: any */
+	int		connections;	/* at most, in all loops; 0: any */
 	int		ping_interval;	/* ms, 0 = off */
 	int		ping_timeout;
 	int		drain;
@@ -70,6 +70,8 @@ struct conn {
 	struct list	list;		/* among the loop's others */
 	int		fd;
 	bool		stopping;
+	bool		slot;		/* counts among --connections */
+	bool		unwanted;	/* its handshake makes room for others */
 	struct wsup_hs	*hs;
 	struct list	starved;	/* echo: waits for memory */
 	union {
@@ -77,6 +79,7 @@ struct conn {
 		struct relay	*relay;
 	};
 	bool		open;		/* echo: a message, sent in part */
+	uint16_t	told;		/* -v: status of the last refusal */
 };
 
 struct listener {
@@ -99,9 +102,10 @@ struct loop {
 	bool		stopping;
 	struct listener	*listeners;
 	size_t		nr_listeners;
-	struct list	handshakes;
+	struct list	handshakes;	/* the oldest first */
+	int		nr_handshakes;	/* with those in @parked */
+	struct list	parked;		/* handshakes that wait for a slot */
 	struct list	conns;
-	int		nr_conns;	/* on both lists */
 	pthread_mutex_t	lock;		/* of the next one */
 	struct list	inbox;		/* of packets for this loop */
 	struct io_uring_buf_ring *chunks;
@@ -129,7 +133,8 @@ void loop_run(struct loop *loop);
 void loop_wake(struct loop *loop);
 void loop_want_tick(struct loop *loop);
 
-struct conn *conn_new(struct loop *loop, int fd);
+struct conn *conn_new(int fd);
+bool conn_set(struct conn *conn, int option, int value);
 void conn_close(struct loop *loop, struct conn *conn);
 void conn_fail(struct loop *loop, struct conn *conn, int code,
 	       const char *reason);
@@ -174,6 +179,12 @@ void takeover_give_listeners(struct loop *loop);
 
 void serve_setup(struct loop *loop);
 void serve_begin_stop(enum stop how);
+void serve_wake(void);
+
+bool slot_take(void);
+void slot_put(void);
+void slot_wait(void);
+void slot_wait_end(void);
 void loop_give(unsigned int number, struct packet *packet);
 
 int sockets_open(const char *address, int count, int **listeners);
