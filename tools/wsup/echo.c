@@ -5,10 +5,13 @@
  * however many messages. Messages longer than a chunk go part by part.
  *
  * Memory is taken when data arrives, not before. It comes from a fixed number
- * of chunks; who cannot send on at once moves to memory of its own size, so
- * that slow readers do not keep the chunks from others.
+ * of chunks. A connection that cannot send on at once moves to memory of its
+ * own size, so that slow readers do not keep the chunks from others. All that
+ * memory together has a limit: beyond it, the connection that has not moved for
+ * the longest time is given up.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +27,7 @@
 #define GROUP		0
 
 #define PRIVATE		-1
+#define PRIVATE_MAX	(16 << 20)	/* bytes, of all loops */
 
 /* Records as they were received, and the send that takes some of them. */
 struct chunk {
@@ -43,6 +47,8 @@ struct chunk {
 
 #define CHUNK_SIZE	(sizeof(struct chunk) + CHUNK_DATA)
 
+static atomic_long private_bytes;
+
 static struct chunk *chunk_at(struct loop *loop, int number)
 {
 	return (struct chunk *)(loop->chunk_memory +
@@ -55,6 +61,7 @@ static void lend(struct loop *loop, int number)
 			      CHUNK_DATA, (unsigned short)number,
 			      io_uring_buf_ring_mask(CHUNKS), 0);
 	io_uring_buf_ring_advance(loop->chunks, 1);
+	loop->lent++;
 }
 
 /**
@@ -95,19 +102,55 @@ static void receive(struct loop *loop, struct conn *conn)
 	sqe->buf_group = GROUP;
 }
 
-/* Memory is back: somebody may wait for it. */
-static void give_back(struct loop *loop, struct chunk *chunk)
+/**
+ * echo_wake() - let connections that waited for memory read again
+ * @loop: of this thread
+ *
+ * As many as there are chunks. One that finds nothing to read takes none, and
+ * nobody tells: so the rest has its turn as soon as these have been tried.
+ *
+ * Return: true if there are both connections that wait and chunks.
+ */
+bool echo_wake(struct loop *loop)
 {
 	struct list *link;
+	int n;
 
-	if (chunk->number == PRIVATE) {
-		free(chunk);
-		return;
-	}
-	lend(loop, chunk->number);
-	link = list_take(&loop->starved);
-	if (link)
+	for (n = loop->lent; n > 0; n--) {
+		link = list_take(&loop->starved);
+		if (!link)
+			return false;
 		receive(loop, container_of(link, struct conn, starved));
+	}
+	return loop->lent > 0 && !list_empty(&loop->starved);
+}
+
+static size_t private_size(const struct chunk *chunk)
+{
+	return sizeof(*chunk) + chunk->len;
+}
+
+static struct chunk *private_new(size_t len)
+{
+	struct chunk *chunk = malloc(sizeof(*chunk) + len);
+
+	if (!chunk)
+		return NULL;
+	chunk->number = PRIVATE;
+	chunk->at = 0;
+	chunk->len = len;
+	atomic_fetch_add(&private_bytes, (long)private_size(chunk));
+	return chunk;
+}
+
+static void give_back(struct loop *loop, struct chunk *chunk)
+{
+	if (chunk->number == PRIVATE) {
+		atomic_fetch_sub(&private_bytes, (long)private_size(chunk));
+		free(chunk);
+	} else {
+		lend(loop, chunk->number);
+	}
 }
 
 static void echo_release(struct loop *loop, struct conn *conn)
@@ -207,16 +250,29 @@ static bool make_private(struct loop *loop, struct conn *conn)
 
 	if (old->number == PRIVATE)
 		return true;
-	chunk = malloc(sizeof(*chunk) + len);
+	chunk = private_new(len);
 	if (!chunk)
 		return false;
-	chunk->number = PRIVATE;
-	chunk->at = 0;
-	chunk->len = len;
 	memcpy(chunk->data, old->data + old->at, len);
 	conn->chunk = chunk;
 	give_back(loop, old);
 	return true;
+}
+
+/*
+ * The connections whose send waits are in the order of their last progress. The
+ * first one's Close tells why, if it ever reads again.
+ */
+static void give_up_stuck(struct loop *loop)
+{
+	struct conn *conn;
+
+	if (atomic_load(&private_bytes) <= PRIVATE_MAX ||
+	    list_empty(&loop->stuck))
+		return;
+	conn = container_of(list_take(&loop->stuck), struct conn, starved);
+	conn->unwanted = true;
+	loop_cancel(loop, &conn->op);
 }
 
 static bool handing_over(const struct conn *conn)
@@ -228,6 +284,8 @@ static void after_send(struct loop *loop, struct conn *conn)
 {
 	struct chunk *chunk = conn->chunk;
 
+	if (chunk->number == PRIVATE)
+		list_del(&conn->starved);
 	/* the last record of the send tells whether its message goes on */
 	conn->open = record(chunk, chunk->at)->flags & WS_F_MORE;
 	chunk->at = chunk->next;
@@ -247,7 +305,9 @@ static void on_sent(struct loop *loop, struct op *op, int res,
 	struct conn *conn = container_of(op, struct conn, op);
 
 	(void)flags;
-	if (res >= 0)
+	if (conn->unwanted)
+		conn_fail(loop, conn, 1008, "what is sent back is not read");
+	else if (res >= 0)
 		after_send(loop, conn);
 	else if ((res == -ECANCELED || res == -EAGAIN) && handing_over(conn))
 		conn_leave(loop, conn);
@@ -265,9 +325,12 @@ static void send_next(struct loop *loop, struct conn *conn)
 
 	if (chunk->number != PRIVATE || handing_over(conn))
 		flags |= MSG_DONTWAIT;
+	else
+		list_add(&loop->stuck, &conn->starved);
 	conn->op.done = on_sent;
 	io_uring_prep_sendmsg(loop_sqe(loop, &conn->op), conn->fd, &chunk->msg,
 			      (unsigned int)flags);
+	give_up_stuck(loop);
 }
 
 static void received(struct loop *loop, struct conn *conn, int number, int len)
@@ -286,6 +349,8 @@ static void on_receive(struct loop *loop, struct op *op, int res,
 {
 	struct conn *conn = container_of(op, struct conn, op);
 
+	if (flags & IORING_CQE_F_BUFFER)
+		loop->lent--;
 	if (res > 0) {
 		received(loop, conn, (int)(flags >> IORING_CQE_BUFFER_SHIFT),
 			 res);
@@ -358,12 +423,9 @@ static int echo_unpack(struct loop *loop, struct conn *conn,
 		echo_begin(loop, conn, NULL);
 		return 0;
 	}
-	conn->chunk = malloc(sizeof(*conn->chunk) + state.len);
+	conn->chunk = private_new(state.len);
 	if (!conn->chunk)
 		return -ENOMEM;
-	conn->chunk->number = PRIVATE;
-	conn->chunk->at = 0;
-	conn->chunk->len = state.len;
 	memcpy(conn->chunk->data, packet->data + sizeof(state), state.len);
 	send_next(loop, conn);
 	return 0;

@@ -639,6 +639,7 @@ void loop_init(struct loop *loop, unsigned int number, const int *listeners,
 	list_init(&loop->conns);
 	list_init(&loop->inbox);
 	list_init(&loop->starved);
+	list_init(&loop->stuck);
 	list_init(&loop->pipes);
 	list_init(&loop->closing);
 	pthread_mutex_init(&loop->lock, NULL);
@@ -671,6 +672,14 @@ static void handle_completions(struct loop *loop)
 	io_uring_cq_advance(&loop->ring, n);
 }
 
+/* Waits, unless there is something to be done beside completions. */
+static int submit(struct loop *loop)
+{
+	if (echo_wake(loop))
+		return io_uring_submit_and_get_events(&loop->ring);
+	return io_uring_submit_and_wait(&loop->ring, 1);
+}
+
 static bool finished(const struct loop *loop)
 {
 	return loop->stopping && list_empty(&loop->conns) &&
@@ -692,7 +701,7 @@ void loop_run(struct loop *loop)
 	if (!loop->number)
 		serve_setup(loop);
 	while (!finished(loop)) {
-		ret = io_uring_submit_and_wait(&loop->ring, 1);
+		ret = submit(loop);
 		if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
 			die("io_uring: %s", strerror(-ret));
 		handle_completions(loop);

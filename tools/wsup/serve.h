@@ -73,7 +73,7 @@ struct conn {
 	bool		slot;		/* counts among --connections */
 	bool		unwanted;	/* its handshake makes room for others */
 	struct wsup_hs	*hs;
-	struct list	starved;	/* echo: waits for memory */
+	struct list	starved;	/* echo: waits for memory, or is stuck */
 	union {
 		struct chunk	*chunk;	/* echo: what is being sent */
 		struct relay	*relay;
@@ -110,7 +110,9 @@ struct loop {
 	struct list	inbox;		/* of packets for this loop */
 	struct io_uring_buf_ring *chunks;
 	char		*chunk_memory;
+	int		lent;		/* chunks that the kernel may fill */
 	struct list	starved;
+	struct list	stuck;		/* echo: sends, longest wait first */
 	struct list	pipes;		/* relay: not in use */
 	struct list	closing;	/* relay: for a limited time */
 };
@@ -141,7 +143,7 @@ void conn_fail(struct loop *loop, struct conn *conn, int code,
 void conn_leave(struct loop *loop, struct conn *conn);
 
 void echo_init(struct loop *loop);
-void relay_init(struct loop *loop);
+bool echo_wake(struct loop *loop);
 void relay_tick(struct loop *loop);
 void relay_resolve(const char *to);
 
