@@ -513,7 +513,8 @@ static void on_tick(struct loop *loop, struct op *op, int res,
 	expire(loop);
 	relay_tick(loop);
 	arm_listeners(loop);
-	if (loop->nr_handshakes || !list_empty(&loop->closing))
+	if (loop->nr_handshakes || !list_empty(&loop->closing) ||
+	    !list_empty(&loop->dialing))
 		loop_want_tick(loop);
 }
 
@@ -594,6 +595,7 @@ static void on_wake(struct loop *loop, struct op *op, int res,
 	(void)flags;
 	empty_inbox(loop);
 	unpark(loop);
+	relay_wake(loop);
 	if (serve_stop && !loop->stopping)
 		begin_stop(loop);
 	listen_for_wakes(loop);
@@ -641,6 +643,7 @@ void loop_init(struct loop *loop, unsigned int number, const int *listeners,
 	list_init(&loop->starved);
 	list_init(&loop->stuck);
 	list_init(&loop->pipes);
+	list_init(&loop->dialing);
 	list_init(&loop->closing);
 	pthread_mutex_init(&loop->lock, NULL);
 }

@@ -3,6 +3,11 @@
  * Relaying to a TCP server. Bytes go from one socket through a pipe to the
  * other by splice(), and never come to user memory. A pipe is only kept while
  * there is something in it.
+ *
+ * How one side ends is passed on to the other. An orderly end is passed on as
+ * one: the other side may still answer, and then the closing handshake is
+ * completed. A server that breaks off is Close 1014 for the client; a client
+ * that does, or that breaks the protocol, is a reset for the server.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +26,9 @@
 
 #define PIECE		65536	/* a pipe's size, and a frame's */
 #define TURNS		16	/* then others have theirs */
-#define CLOSING_MS	10000
+#define PIPES_KEPT	16	/* empty ones */
+#define DIAL_MS		5000	/* for one address */
+#define CLOSING_MS	10000	/* without progress */
 
 struct pipe {
 	struct list	list;
@@ -41,46 +48,47 @@ struct way {
 	bool		done;		/* and the sink knows */
 };
 
+/* Which side broke off; ours if it is want of memory. */
+enum fault {
+	FAULT_NONE,
+	FAULT_CLIENT,
+	FAULT_SERVER,
+	FAULT_OURS,
+};
+
+/* As long as there is no connection to the server. */
+struct dial {
+	struct target	*target;
+	const struct addrinfo *next;
+	long		since;
+	bool		renewed;	/* these are other addresses */
+};
+
 struct relay {
 	struct conn	*conn;
 	int		tcp;
-	bool		connecting;
+	bool		dialing;
+	bool		connecting;	/* an operation is outstanding */
 	bool		failed;
-	struct way	up;		/* ws to TCP */
-	struct way	down;
-	struct list	closing;
+	uint8_t		fault;
+	union {
+		struct dial	dial;
+		struct {
+			struct way	up;	/* ws to TCP */
+			struct way	down;
+		};
+	};
+	struct list	timed;		/* among those with a deadline */
 	long		deadline;
 };
 
-static struct addrinfo *target;
-static int nowhere;		/* /dev/null */
-
-/**
- * relay_resolve() - find the server to relay to, or exit
- * @to: HOST:PORT
- */
-void relay_resolve(const char *to)
+static void set_deadline(struct loop *loop, struct relay *relay,
+			 struct list *list, long ms)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	char host[256];
-	const char *colon = strrchr(to, ':');
-	size_t len = colon ? (size_t)(colon - to) : 0;
-	int err;
-
-	if (!len || len >= sizeof(host))
-		die_usage("--to: not HOST:PORT: %s", to);
-	if (*to == '[' && colon[-1] == ']') {
-		to++;
-		len -= 2;
-	}
-	memcpy(host, to, len);
-	host[len] = '\0';
-	err = getaddrinfo(host, colon + 1, &hints, &target);
-	if (err)
-		die("--to: %s: %s", to, gai_strerror(err));
-	nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (nowhere < 0)
-		die("/dev/null: %s", strerror(errno));
+	list_del(&relay->timed);
+	relay->deadline = now_ms() + ms;
+	list_add(list, &relay->timed);
+	loop_want_tick(loop);
 }
 
 static struct pipe *take_pipe(struct loop *loop)
@@ -88,8 +96,10 @@ static struct pipe *take_pipe(struct loop *loop)
 	struct list *link = list_take(&loop->pipes);
 	struct pipe *p;
 
-	if (link)
+	if (link) {
+		loop->nr_pipes--;
 		return container_of(link, struct pipe, list);
+	}
 	p = malloc(sizeof(*p));
 	if (p && pipe2(p->fd, O_CLOEXEC | O_NONBLOCK)) {
 		free(p);
@@ -98,23 +108,42 @@ static struct pipe *take_pipe(struct loop *loop)
 	return p;
 }
 
+/* With something in it a pipe is of no use to others. */
 static void give_pipe(struct loop *loop, struct way *way)
 {
-	if (way->pipe)
-		list_add(&loop->pipes, &way->pipe->list);
+	struct pipe *p = way->pipe;
+
+	if (!p)
+		return;
+	if (!way->held && loop->nr_pipes < PIPES_KEPT) {
+		list_add(&loop->pipes, &p->list);
+		loop->nr_pipes++;
+	} else {
+		close(p->fd[0]);
+		close(p->fd[1]);
+		free(p);
+	}
 	way->pipe = NULL;
+	way->held = 0;
 }
 
-/* With something in it a pipe is of no use to others. */
-static void drop_pipe(struct loop *loop, struct way *way)
+static void drop_ways(struct loop *loop, struct relay *relay)
 {
-	if (way->pipe && way->held) {
-		close(way->pipe->fd[0]);
-		close(way->pipe->fd[1]);
-		free(way->pipe);
-		way->pipe = NULL;
-	}
-	give_pipe(loop, way);
+	give_pipe(loop, &relay->up);
+	give_pipe(loop, &relay->down);
+}
+
+/* What was sent before a reset may be lost; after an end it is not. */
+static void close_tcp(struct relay *relay)
+{
+	struct linger at_once = { .l_onoff = 1 };
+
+	if (relay->tcp < 0)
+		return;
+	if (relay->fault)
+		setsockopt(relay->tcp, SOL_SOCKET, SO_LINGER, &at_once,
+			   sizeof(at_once));
+	close(relay->tcp);
 }
 
 static void relay_release(struct loop *loop, struct conn *conn)
@@ -123,44 +152,56 @@ static void relay_release(struct loop *loop, struct conn *conn)
 
 	if (!relay)
 		return;
-	drop_pipe(loop, &relay->up);
-	drop_pipe(loop, &relay->down);
-	list_del(&relay->closing);
-	if (relay->tcp >= 0)
-		close(relay->tcp);
+	if (relay->dialing)
+		target_put(relay->dial.target);
+	else
+		drop_ways(loop, relay);
+	list_del(&relay->timed);
+	close_tcp(relay);
 	free(relay);
+	conn->relay = NULL;
 }
 
 static bool is_waiting(const struct relay *relay)
 {
-	return relay->up.waiting || relay->down.waiting || relay->connecting;
+	return relay->up.waiting || relay->down.waiting;
+}
+
+static void end(struct loop *loop, struct relay *relay)
+{
+	struct conn *conn = relay->conn;
+
+	if (relay->fault == FAULT_SERVER)
+		conn_fail(loop, conn, 1014, "the server behind broke off");
+	else if (relay->fault == FAULT_OURS)
+		conn_fail(loop, conn, 1011, "");
+	else
+		conn_close(loop, conn);
 }
 
 /* When nothing is outstanding any more, what was to be done is done. */
 static void settle(struct loop *loop, struct relay *relay)
 {
-	struct conn *conn = relay->conn;
-
 	if (is_waiting(relay))
 		return;
 	if (relay->failed || (relay->up.done && relay->down.done))
-		conn_close(loop, conn);
-	else if (conn->stopping)
-		conn_leave(loop, conn);
+		end(loop, relay);
+	else if (relay->conn->stopping)
+		conn_leave(loop, relay->conn);
 }
 
 static void cancel(struct loop *loop, struct relay *relay, bool full)
 {
-	if (relay->connecting)
-		loop_cancel(loop, &relay->conn->op);
 	if (relay->up.waiting && (full || !relay->up.held))
 		loop_cancel(loop, &relay->up.op);
 	if (relay->down.waiting && (full || !relay->down.held))
 		loop_cancel(loop, &relay->down.op);
 }
 
-static void fail(struct loop *loop, struct relay *relay)
+static void fail(struct loop *loop, struct relay *relay, enum fault fault)
 {
+	if (!relay->fault)
+		relay->fault = fault;
 	if (relay->failed)
 		return;
 	relay->failed = true;
@@ -174,10 +215,9 @@ static void wait_for(struct loop *loop, struct way *way, int fd, short events)
 }
 
 /*
- * The source has ended and all is through. A client gets Close, and the kernel
- * looks after its answer. After a client's Close nothing can be sent to it:
- * what its server still says is thrown away, for a while, so that what the
- * client had said is not lost to a reset.
+ * The source has ended in order, and all of it is through. A client that has
+ * sent Close may be answered for a while. A server that has ended may hear no
+ * more than what the client had sent when it learns of it.
  */
 static void finish(struct loop *loop, struct way *way)
 {
@@ -185,70 +225,123 @@ static void finish(struct loop *loop, struct way *way)
 
 	way->done = true;
 	shutdown(way->to, SHUT_WR);
-	if (way != &relay->up || relay->down.done)
-		return;
-	relay->down.to = nowhere;
-	relay->deadline = now_ms() + CLOSING_MS;
-	list_add(&loop->closing, &relay->closing);
-	loop_want_tick(loop);
+	if (!relay->up.done || !relay->down.done)
+		set_deadline(loop, relay, &loop->closing, CLOSING_MS);
 }
 
-/* Return: 1 go on, 0 waits or is done, -errno. */
-static int fill(struct loop *loop, struct way *way)
+/* Did the client end as the protocol has it, and not because of a failure? */
+static bool closed_in_order(int fd)
+{
+	struct ws_close c = {};
+	socklen_t len = sizeof(c);
+
+	if (getsockopt(fd, SOL_WS, WS_CLOSE, &c, &len))
+		return false;
+	return c.code == 1000 || c.code == 1001 || c.code == 1005 ||
+	       c.code >= 3000;
+}
+
+static enum fault source_of(const struct way *way)
+{
+	return way == &way->relay->up ? FAULT_CLIENT : FAULT_SERVER;
+}
+
+static void end_way(struct loop *loop, struct way *way)
+{
+	struct relay *relay = way->relay;
+
+	if (relay->fault)
+		fail(loop, relay, relay->fault);
+	else if (way == &relay->up && !closed_in_order(way->from))
+		fail(loop, relay, FAULT_CLIENT);
+	else
+		finish(loop, way);
+}
+
+/*
+ * The sink is gone. What a server had said before it broke off is still there
+ * to be read, and the client gets it before it learns of that.
+ */
+static void sink_gone(struct loop *loop, struct way *way)
+{
+	struct relay *relay = way->relay;
+
+	if (way == &relay->down) {
+		fail(loop, relay, FAULT_CLIENT);
+		return;
+	}
+	relay->fault = FAULT_SERVER;
+	way->done = true;
+	if (relay->down.done)
+		fail(loop, relay, FAULT_SERVER);
+}
+
+/* Return: whether to go on. */
+static bool fill(struct loop *loop, struct way *way)
 {
 	ssize_t n;
 
 	if (way->ended) {
-		finish(loop, way);
-		return 0;
+		end_way(loop, way);
+		return false;
 	}
 	if (way->relay->conn->stopping)
-		return 0;
+		return false;
 	if (!way->pipe)
 		way->pipe = take_pipe(loop);
-	if (!way->pipe)
-		return -ENOMEM;
+	if (!way->pipe) {
+		fail(loop, way->relay, FAULT_OURS);
+		return false;
+	}
 	n = splice(way->from, NULL, way->pipe->fd[1], NULL, PIECE,
 		   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n < 0 && errno == EAGAIN) {
 		give_pipe(loop, way);
 		wait_for(loop, way, way->from, POLLIN);
-		return 0;
+		return false;
 	}
-	if (n < 0)
-		return -errno;
+	if (n < 0) {
+		fail(loop, way->relay, errno == ENOMEM ? FAULT_OURS :
+							 source_of(way));
+		return false;
+	}
 	way->ended = !n;
 	way->held = (size_t)n;
-	return 1;
+	return true;
 }
 
-static int empty(struct loop *loop, struct way *way)
+static bool empty(struct loop *loop, struct way *way)
 {
+	struct relay *relay = way->relay;
 	ssize_t n;
 
 	n = splice(way->pipe->fd[0], NULL, way->to, NULL, way->held,
 		   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n < 0 && errno == EAGAIN) {
 		wait_for(loop, way, way->to, POLLOUT);
-		return 0;
+		return false;
 	}
-	if (n <= 0)
-		return n ? -errno : -EPIPE;
+	if (n <= 0) {
+		sink_gone(loop, way);
+		return false;
+	}
 	way->held -= (size_t)n;
-	return 1;
+	/* the answer to a client that has sent Close gets through */
+	if (way == &relay->down && relay->up.done)
+		set_deadline(loop, relay, &loop->closing, CLOSING_MS);
+	return true;
 }
 
 static void advance(struct loop *loop, struct way *way)
 {
-	int i, ret = !way->done;
+	bool more = !way->done;
+	int i;
 
-	for (i = 0; i < TURNS && ret > 0; i++)
-		ret = way->held ? empty(loop, way) : fill(loop, way);
-	if (!way->held)
+	for (i = 0; i < TURNS && more; i++)
+		more = way->held ? empty(loop, way) : fill(loop, way);
+	if (!way->held || way->done)
 		give_pipe(loop, way);
-	if (ret < 0)
-		fail(loop, way->relay);
-	else if (ret > 0)
+	if (more)
 		wait_for(loop, way, way->held ? way->to : way->from,
 			 way->held ? POLLOUT : POLLIN);
 }
@@ -268,12 +361,122 @@ static void on_ready(struct loop *loop, struct op *op, int res,
 	settle(loop, relay);
 }
 
+static void set_way(struct way *way, struct relay *relay, int from, int to)
+{
+	*way = (struct way) {
+		.op.done = on_ready,
+		.relay = relay,
+		.from = from,
+		.to = to,
+	};
+}
+
+static void set_ways(struct relay *relay)
+{
+	set_way(&relay->up, relay, relay->conn->fd, relay->tcp);
+	set_way(&relay->down, relay, relay->tcp, relay->conn->fd);
+}
+
 static void begin_ways(struct loop *loop, struct relay *relay)
 {
 	advance(loop, &relay->up);
 	if (!relay->failed)
 		advance(loop, &relay->down);
 	settle(loop, relay);
+}
+
+static struct relay *relay_new(struct conn *conn, int tcp)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (!relay)
+		return NULL;
+	relay->conn = conn;
+	relay->tcp = tcp;
+	list_init(&relay->timed);
+	conn->relay = relay;
+	return relay;
+}
+
+static void on_connect(struct loop *loop, struct op *op, int res,
+		       unsigned int flags);
+
+/* Return: the error of this address; none if it is being tried. */
+static int dial_address(struct loop *loop, struct relay *relay)
+{
+	const struct addrinfo *ai = relay->dial.next;
+	int one = 1;
+
+	relay->dial.next = ai->ai_next;
+	relay->tcp = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (relay->tcp < 0)
+		return -errno;
+	setsockopt(relay->tcp, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	relay->connecting = true;
+	relay->conn->op.done = on_connect;
+	io_uring_prep_connect(loop_sqe(loop, &relay->conn->op), relay->tcp,
+			      ai->ai_addr, ai->ai_addrlen);
+	set_deadline(loop, relay, &loop->dialing, DIAL_MS);
+	return 0;
+}
+
+static void dial_first(struct relay *relay)
+{
+	target_put(relay->dial.target);
+	relay->dial.target = target_get();
+	relay->dial.next = target_list(relay->dial.target);
+}
+
+static void no_server(struct loop *loop, struct relay *relay, int error)
+{
+	if (serve.verbose)
+		complain("%s: %s", serve.to, strerror(-error));
+	conn_fail(loop, relay->conn, 1014,
+		  "no connection to the server behind");
+}
+
+/* One address after the other, then those that the name has got meanwhile. */
+static void dial(struct loop *loop, struct relay *relay, int error)
+{
+	for (;;) {
+		while (relay->dial.next) {
+			error = dial_address(loop, relay);
+			if (!error)
+				return;
+		}
+		if (relay->dial.renewed)
+			break;
+		switch (target_renew(relay->dial.since)) {
+		case 0:
+			if (list_empty(&relay->timed))
+				set_deadline(loop, relay, &loop->dialing,
+					     DIAL_MS);
+			return;
+		case 1:
+			relay->dial.renewed = true;
+			dial_first(relay);
+			continue;
+		}
+		break;
+	}
+	no_server(loop, relay, error);
+}
+
+/* There is a connection: what was needed for that makes room for the ways. */
+static void dial_done(struct loop *loop, struct relay *relay)
+{
+	target_put(relay->dial.target);
+	list_del(&relay->timed);
+	relay->dialing = false;
+	set_ways(relay);
+	fcntl(relay->tcp, F_SETFL, O_NONBLOCK);
+	begin_ways(loop, relay);
+}
+
+static void leave_undialed(struct loop *loop, struct conn *conn)
+{
+	relay_release(loop, conn);
+	conn_leave(loop, conn);
 }
 
 static void on_connect(struct loop *loop, struct op *op, int res,
@@ -285,92 +488,104 @@ static void on_connect(struct loop *loop, struct op *op, int res,
 	(void)flags;
 	relay->connecting = false;
 	if (conn->stopping) {
-		relay_release(loop, conn);
-		conn->relay = NULL;
-		conn_leave(loop, conn);
+		leave_undialed(loop, conn);
 		return;
 	}
 	if (!res) {
-		fcntl(relay->tcp, F_SETFL, O_NONBLOCK);
-		begin_ways(loop, relay);
+		dial_done(loop, relay);
 		return;
 	}
-	if (serve.verbose)
-		complain("%s: %s", serve.to, strerror(-res));
-	conn_fail(loop, conn, 1014, "no connection to the server behind");
-}
-
-static void set_way(struct way *way, struct relay *relay, int from, int to)
-{
-	way->op.done = on_ready;
-	way->relay = relay;
-	way->from = from;
-	way->to = to;
-}
-
-static struct relay *relay_new(struct conn *conn, int tcp)
-{
-	struct relay *relay = calloc(1, sizeof(*relay));
-
-	if (!relay)
-		return NULL;
-	relay->conn = conn;
-	relay->tcp = tcp;
-	list_init(&relay->closing);
-	set_way(&relay->up, relay, conn->fd, tcp);
-	set_way(&relay->down, relay, tcp, conn->fd);
-	conn->relay = relay;
-	return relay;
+	close(relay->tcp);
+	relay->tcp = -1;
+	dial(loop, relay, res == -ECANCELED ? -ETIMEDOUT : res);
 }
 
 static void relay_begin(struct loop *loop, struct conn *conn,
 			const struct wsup_hs *hs)
 {
-	struct relay *relay;
-	int tcp, one = 1;
+	struct relay *relay = relay_new(conn, -1);
 
 	(void)hs;
-	tcp = socket(target->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (tcp < 0) {
-		conn_fail(loop, conn, 1011, "");
-		return;
-	}
-	relay = relay_new(conn, tcp);
-	if (!relay) {
-		close(tcp);
+	/* the client's Close is answered when the server has had its say */
+	if (!relay || !conn_set(conn, WS_AUTO_CLOSE, 0)) {
 		conn_fail(loop, conn, 1011, "");
 		return;
 	}
 	fcntl(conn->fd, F_SETFL, O_NONBLOCK);
-	setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	relay->connecting = true;
-	conn->op.done = on_connect;
-	io_uring_prep_connect(loop_sqe(loop, &conn->op), tcp, target->ai_addr,
-			      target->ai_addrlen);
+	relay->dialing = true;
+	relay->dial.since = now_ms();
+	dial_first(relay);
+	dial(loop, relay, 0);
 }
 
 /* Nothing more is read; what a pipe holds is sent, or goes over with it. */
 static void relay_stop(struct loop *loop, struct conn *conn)
 {
-	if (!conn->relay->failed)
-		cancel(loop, conn->relay, serve_stop == STOP_HANDOVER);
+	struct relay *relay = conn->relay;
+
+	if (relay->connecting)
+		loop_cancel(loop, &conn->op);
+	else if (relay->dialing)
+		leave_undialed(loop, conn);
+	else if (!relay->failed)
+		cancel(loop, relay, serve_stop == STOP_HANDOVER);
+}
+
+/* The client was, or is not to be, waited for. */
+static void expire_closing(struct loop *loop, struct relay *relay)
+{
+	relay->failed = true;
+	cancel(loop, relay, true);
+	settle(loop, relay);
+}
+
+static void expire_dial(struct loop *loop, struct relay *relay)
+{
+	if (relay->connecting)
+		loop_cancel(loop, &relay->conn->op);
+	else
+		no_server(loop, relay, -ETIMEDOUT);
+}
+
+static void expire_list(struct loop *loop, struct list *list,
+			void (*expired)(struct loop *loop, struct relay *relay))
+{
+	struct relay *relay;
+
+	while (!list_empty(list)) {
+		relay = container_of(list->next, struct relay, timed);
+		if (relay->deadline > now_ms())
+			return;
+		list_del(&relay->timed);
+		expired(loop, relay);
+	}
 }
 
 /**
- * relay_tick() - end connections to servers that do not close
+ * relay_tick() - time limits: of servers that are slow to take a connection,
+ * or that do not end, and of clients that do not answer Close
  * @loop: of this thread
  */
 void relay_tick(struct loop *loop)
 {
+	expire_list(loop, &loop->dialing, expire_dial);
+	expire_list(loop, &loop->closing, expire_closing);
+}
+
+/**
+ * relay_wake() - addresses may have been found
+ * @loop: of this thread
+ */
+void relay_wake(struct loop *loop)
+{
+	struct list *link, *next;
 	struct relay *relay;
 
-	while (!list_empty(&loop->closing)) {
-		relay = container_of(loop->closing.next, struct relay,
-				     closing);
-		if (relay->deadline > now_ms())
-			return;
-		list_del(&relay->closing);
-		fail(loop, relay);
+	for (link = loop->dialing.next; link != &loop->dialing; link = next) {
+		next = link->next;
+		relay = container_of(link, struct relay, timed);
+		if (!relay->connecting)
+			dial(loop, relay, -EHOSTUNREACH);
 	}
 }
 
@@ -378,7 +593,8 @@ struct way_state {
 	uint32_t	held;
 	uint8_t		ended;
 	uint8_t		done;
-	uint16_t	reserved;
+	uint8_t		fault;
+	uint8_t		reserved;
 };
 
 static void pack_way(const struct way *way, struct packet *packet)
@@ -387,6 +603,7 @@ static void pack_way(const struct way *way, struct packet *packet)
 		.held = (uint32_t)way->held,
 		.ended = way->ended,
 		.done = way->done,
+		.fault = way->relay->fault,
 	};
 
 	packet_add(packet, &state, sizeof(state));
@@ -417,6 +634,7 @@ static int unpack_way(struct way *way, const struct packet *packet,
 	way->held = state.held;
 	way->ended = state.ended;
 	way->done = state.done;
+	way->relay->fault = state.fault;
 	if (!way->held)
 		return 0;
 	if (*fd + 2 > packet->nr_fds)
@@ -445,13 +663,14 @@ static int relay_unpack(struct loop *loop, struct conn *conn,
 	relay = relay_new(conn, packet->fds[1]);
 	if (!relay)
 		return -ENOMEM;
+	set_ways(relay);
 	err = unpack_way(&relay->up, packet, 0, &fd);
 	if (!err)
 		err = unpack_way(&relay->down, packet, 1, &fd);
 	if (err)
 		return err;
-	if (relay->up.done && !relay->down.done)
-		finish(loop, &relay->up);
+	if (relay->up.done != relay->down.done)
+		set_deadline(loop, relay, &loop->closing, CLOSING_MS);
 	begin_ways(loop, relay);
 	return 0;
 }

@@ -297,7 +297,7 @@ static void choose_mode(void)
 		die_usage("what to serve? --echo, --exec or --to");
 	if (serve.to) {
 		serve.mode = &relay_mode;
-		relay_resolve(serve.to);
+		target_open(serve.to);
 	} else if (serve.exec) {
 		serve.mode = &exec_mode;
 	}
@@ -387,5 +387,6 @@ int cmd_serve(int argc, char **argv)
 	raise_limit();
 	block_signals();
 	run(optind < argc ? argv[optind] : NULL);
-	return EXIT_SUCCESS;
+	/* a thread may be looking up names, which exit() would disturb */
+	_exit(EXIT_SUCCESS);
 }

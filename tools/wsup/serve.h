@@ -15,6 +15,7 @@ struct conn;
 struct loop;
 struct packet;
 struct relay;
+struct target;
 
 /* Something that a loop waits for. */
 struct op {
@@ -114,7 +115,9 @@ struct loop {
 	struct list	starved;
 	struct list	stuck;		/* echo: sends, longest wait first */
 	struct list	pipes;		/* relay: not in use */
-	struct list	closing;	/* relay: for a limited time */
+	int		nr_pipes;
+	struct list	dialing;	/* relay: for a limited time, as are */
+	struct list	closing;	/* those that end */
 };
 
 /* How the server ends. */
@@ -145,7 +148,15 @@ void conn_leave(struct loop *loop, struct conn *conn);
 void echo_init(struct loop *loop);
 bool echo_wake(struct loop *loop);
 void relay_tick(struct loop *loop);
-void relay_resolve(const char *to);
+void relay_wake(struct loop *loop);
+
+struct addrinfo;
+
+void target_open(const char *to);
+struct target *target_get(void);
+void target_put(struct target *t);
+const struct addrinfo *target_list(const struct target *t);
+int target_renew(long since);
 
 void files_open(const char *directory);
 void files_answer(struct wsup_hs *hs);
