@@ -408,15 +408,31 @@ static void echo_pack(struct conn *conn, struct packet *packet)
 		packet_add(packet, chunk->data + chunk->at, state.len);
 }
 
+/* Is each record of a known length, and are they all there? */
+static bool records_valid(const struct chunk *chunk)
+{
+	size_t at = 0;
+
+	while (chunk->len - at >= sizeof(struct ws_rec)) {
+		if (record(chunk, at)->len > chunk->len - at)
+			return false;
+		at = after(chunk, at);
+		if (at > chunk->len)
+			return false;
+	}
+	return at == chunk->len;
+}
+
 static int echo_unpack(struct loop *loop, struct conn *conn,
-		       const struct packet *packet)
+		       struct packet *packet)
 {
 	struct echo_state state;
 
 	if (packet->len < sizeof(state))
 		return -EINVAL;
 	memcpy(&state, packet->data, sizeof(state));
-	if (packet->len != sizeof(state) + state.len)
+	if (state.len > CHUNK_DATA ||
+	    packet->len != sizeof(state) + state.len)
 		return -EINVAL;
 	conn->open = state.open;
 	if (!state.len) {
@@ -427,11 +443,14 @@ static int echo_unpack(struct loop *loop, struct conn *conn,
 	if (!conn->chunk)
 		return -ENOMEM;
 	memcpy(conn->chunk->data, packet->data + sizeof(state), state.len);
+	if (!records_valid(conn->chunk))
+		return -EINVAL;
 	send_next(loop, conn);
 	return 0;
 }
 
 const struct mode echo_mode = {
+	.name = "echo",
 	.begin = echo_begin,
 	.stop = echo_stop,
 	.release = echo_release,

@@ -200,7 +200,8 @@ void conn_close(struct loop *loop, struct conn *conn)
 {
 	if (!conn->hs && serve.mode->release)
 		serve.mode->release(loop, conn);
-	close(conn->fd);
+	if (conn->fd >= 0)
+		close(conn->fd);
 	conn_forget(loop, conn);
 }
 
@@ -513,8 +514,8 @@ static void on_tick(struct loop *loop, struct op *op, int res,
 	expire(loop);
 	relay_tick(loop);
 	arm_listeners(loop);
-	if (loop->nr_handshakes || !list_empty(&loop->closing) ||
-	    !list_empty(&loop->dialing))
+	if (takeover_tick(loop) || loop->nr_handshakes ||
+	    !list_empty(&loop->closing) || !list_empty(&loop->dialing))
 		loop_want_tick(loop);
 }
 
@@ -549,18 +550,31 @@ static void stop_handshakes(struct loop *loop)
 static void begin_stop(struct loop *loop)
 {
 	loop->stopping = true;
-	if (serve_stop == STOP_HANDOVER)
-		takeover_give_listeners(loop);
 	disarm_listeners(loop);
 	stop_conns(loop);
 	stop_handshakes(loop);
 }
 
-/* Connections that a predecessor gave us. */
+/* A connection that a predecessor gave us; its slot was reserved. */
+static void receive_conn(struct loop *loop, struct packet *packet)
+{
+	struct conn *conn = conn_new(packet->fds[0]);
+
+	if (!conn) {
+		complain("%s", strerror(ENOMEM));
+		slot_put();
+		return;
+	}
+	packet_take_fd(packet);
+	conn->slot = true;
+	list_add(&loop->conns, &conn->list);
+	if (serve.mode->unpack(loop, conn, packet))
+		conn_fail(loop, conn, 1011, "");
+}
+
 static void empty_inbox(struct loop *loop)
 {
 	struct packet *packet;
-	struct conn *conn;
 	struct list *link;
 
 	for (;;) {
@@ -570,14 +584,8 @@ static void empty_inbox(struct loop *loop)
 		if (!link)
 			return;
 		packet = container_of(link, struct packet, list);
-		conn = conn_new(packet->fds[0]);
-		if (!conn)
-			die("%s", strerror(ENOMEM));
-		conn->slot = slot_take();
-		list_add(&loop->conns, &conn->list);
-		if (serve.mode->unpack(loop, conn, packet))
-			conn_fail(loop, conn, 1011, "");
-		free(packet);
+		receive_conn(loop, packet);
+		packet_free(packet);
 	}
 }
 
@@ -596,6 +604,7 @@ static void on_wake(struct loop *loop, struct op *op, int res,
 	empty_inbox(loop);
 	unpark(loop);
 	relay_wake(loop);
+	takeover_wake(loop);
 	if (serve_stop && !loop->stopping)
 		begin_stop(loop);
 	listen_for_wakes(loop);
@@ -612,7 +621,7 @@ void loop_wake(struct loop *loop)
 }
 
 /**
- * loop_init() - prepare a loop; its ring is made by loop_run()
+ * loop_init() - set up a loop; loop_prepare() does the rest
  * @loop: zeroed
  * @number: counts loops
  * @listeners: sockets to accept from
@@ -683,23 +692,37 @@ static int submit(struct loop *loop)
 	return io_uring_submit_and_wait(&loop->ring, 1);
 }
 
-static bool finished(const struct loop *loop)
+static bool finished(struct loop *loop)
 {
-	return loop->stopping && list_empty(&loop->conns) &&
-	       !loop->nr_handshakes;
+	if (!loop->stopping || !list_empty(&loop->conns) ||
+	    loop->nr_handshakes)
+		return false;
+	if (loop->number || serve_stop != STOP_HANDOVER)
+		return true;
+	return serve_others_ended() && takeover_finished(loop);
+}
+
+/**
+ * loop_prepare() - get all that a loop needs, or exit
+ * @loop: initialised
+ *
+ * Context: the thread that runs the loop.
+ */
+void loop_prepare(struct loop *loop)
+{
+	make_ring(loop);
+	echo_init(loop);
+	listen_for_wakes(loop);
 }
 
 /**
  * loop_run() - run a loop in the calling thread until the server ends
- * @loop: initialised
+ * @loop: prepared
  */
 void loop_run(struct loop *loop)
 {
 	int ret;
 
-	make_ring(loop);
-	echo_init(loop);
-	listen_for_wakes(loop);
 	arm_listeners(loop);
 	if (!loop->number)
 		serve_setup(loop);

@@ -17,7 +17,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/ws.h>
@@ -597,7 +599,7 @@ struct way_state {
 	uint8_t		reserved;
 };
 
-static void pack_way(const struct way *way, struct packet *packet)
+static void pack_way(struct way *way, struct packet *packet)
 {
 	struct way_state state = {
 		.held = (uint32_t)way->held,
@@ -609,8 +611,10 @@ static void pack_way(const struct way *way, struct packet *packet)
 	packet_add(packet, &state, sizeof(state));
 	if (!way->held)
 		return;
-	packet->fds[packet->nr_fds++] = way->pipe->fd[0];
-	packet->fds[packet->nr_fds++] = way->pipe->fd[1];
+	packet_add_fd(packet, way->pipe->fd[0]);
+	packet_add_fd(packet, way->pipe->fd[1]);
+	free(way->pipe);
+	way->pipe = NULL;
 }
 
 /* Without a relay the connection to the server was not there yet. */
@@ -620,55 +624,64 @@ static void relay_pack(struct conn *conn, struct packet *packet)
 
 	if (!relay)
 		return;
-	packet->fds[packet->nr_fds++] = relay->tcp;
+	packet_add_fd(packet, relay->tcp);
+	relay->tcp = -1;
 	pack_way(&relay->up, packet);
 	pack_way(&relay->down, packet);
 }
 
-static int unpack_way(struct way *way, const struct packet *packet,
-		      size_t number, size_t *fd)
+static bool is_pipe_with(int fd, size_t held)
+{
+	struct stat st;
+	int n;
+
+	return !fstat(fd, &st) && S_ISFIFO(st.st_mode) &&
+	       !ioctl(fd, FIONREAD, &n) && (size_t)n == held;
+}
+
+static int unpack_way(struct way *way, struct packet *packet, size_t number)
 {
 	struct way_state state;
+	struct pipe *p;
 
 	memcpy(&state, packet->data + number * sizeof(state), sizeof(state));
-	way->held = state.held;
 	way->ended = state.ended;
 	way->done = state.done;
 	way->relay->fault = state.fault;
-	if (!way->held)
+	if (!state.held)
 		return 0;
-	if (*fd + 2 > packet->nr_fds)
-		return -EINVAL;
-	way->pipe = malloc(sizeof(*way->pipe));
-	if (!way->pipe)
+	p = malloc(sizeof(*p));
+	if (!p)
 		return -ENOMEM;
-	way->pipe->fd[0] = packet->fds[(*fd)++];
-	way->pipe->fd[1] = packet->fds[(*fd)++];
-	return 0;
+	p->fd[0] = packet_take_fd(packet);
+	p->fd[1] = packet_take_fd(packet);
+	way->pipe = p;
+	way->held = state.held;
+	return is_pipe_with(p->fd[0], state.held) &&
+	       is_pipe_with(p->fd[1], state.held) ? 0 : -EINVAL;
 }
 
 static int relay_unpack(struct loop *loop, struct conn *conn,
-			const struct packet *packet)
+			struct packet *packet)
 {
 	struct relay *relay;
-	size_t fd = 2;
 	int err;
 
-	if (packet->nr_fds == 1) {
+	if (!packet->len) {
 		relay_begin(loop, conn, NULL);
 		return 0;
 	}
 	if (packet->len != 2 * sizeof(struct way_state))
 		return -EINVAL;
-	relay = relay_new(conn, packet->fds[1]);
+	relay = relay_new(conn, packet_take_fd(packet));
 	if (!relay)
 		return -ENOMEM;
 	set_ways(relay);
-	err = unpack_way(&relay->up, packet, 0, &fd);
+	err = unpack_way(&relay->up, packet, 0);
 	if (!err)
-		err = unpack_way(&relay->down, packet, 1, &fd);
-	if (err)
-		return err;
+		err = unpack_way(&relay->down, packet, 1);
+	if (err || relay->tcp < 0)
+		return err ? err : -EINVAL;
 	if (relay->up.done != relay->down.done)
 		set_deadline(loop, relay, &loop->closing, CLOSING_MS);
 	begin_ways(loop, relay);
@@ -676,6 +689,7 @@ static int relay_unpack(struct loop *loop, struct conn *conn,
 }
 
 const struct mode relay_mode = {
+	.name = "relay",
 	.begin = relay_begin,
 	.stop = relay_stop,
 	.release = relay_release,

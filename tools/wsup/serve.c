@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,12 @@ static const char help[] =
 struct serve_options serve = { .drain = 5000 };
 
 static struct loop *loops;
+static int *listeners;
+static int nr_listeners;
+static atomic_int others;	/* loops that run, beside the first */
+static pthread_barrier_t prepared, begun;
 static const char *control;
+static int control_fd = -1;
 static bool takeover;
 static int signals;
 static struct signalfd_siginfo signal_info;
@@ -104,6 +110,36 @@ void serve_wake(void)
 		loop_wake(&loops[i]);
 }
 
+/**
+ * serve_wake_first() - let the first loop look at what there is to do
+ */
+void serve_wake_first(void)
+{
+	loop_wake(&loops[0]);
+}
+
+/**
+ * serve_listeners() - the sockets that this server listens at
+ * @fds: receives them
+ *
+ * Return: how many.
+ */
+int serve_listeners(const int **fds)
+{
+	*fds = listeners;
+	return nr_listeners;
+}
+
+/**
+ * serve_others_ended() - have all loops but the first?
+ *
+ * Return: true if so.
+ */
+bool serve_others_ended(void)
+{
+	return !atomic_load(&others);
+}
+
 /*
  * What is still open then is closed by the kernel, with code 1001. Other
  * threads still run: exit() would take away what they use.
@@ -115,6 +151,7 @@ static void on_drained(struct loop *loop, struct op *op, int res,
 	(void)op;
 	(void)res;
 	(void)flags;
+	control_remove();
 	_exit(EXIT_SUCCESS);
 }
 
@@ -131,11 +168,16 @@ static void on_signal(struct loop *loop, struct op *op, int res,
 
 	(void)op;
 	(void)flags;
-	if (serve_stop == STOP_DRAIN && res > 0)
-		_exit(EXIT_SUCCESS);
-	wait_for_signal(loop);
-	if (serve_stop || res <= 0)
+	if (res <= 0) {
+		wait_for_signal(loop);
 		return;
+	}
+	/* a second one, or one that a successor is too slow for */
+	if (serve_stop) {
+		control_remove();
+		_exit(serve_stop == STOP_DRAIN ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	wait_for_signal(loop);
 	notify("STOPPING=1");
 	limit.tv_sec = serve.drain / 1000;
 	limit.tv_nsec = serve.drain % 1000 * 1000000L;
@@ -155,7 +197,7 @@ void serve_setup(struct loop *loop)
 	if (takeover)
 		takeover_continue(loop);
 	if (control)
-		takeover_listen(loop, control);
+		takeover_listen(loop, control_fd);
 	notify("READY=1\nMAINPID=%d", getpid());
 }
 
@@ -234,36 +276,57 @@ static void add_users(const char *name, const char *path)
 
 static void *run_thread(void *arg)
 {
-	loop_run(arg);
+	struct loop *loop = arg;
+
+	loop_prepare(loop);
+	pthread_barrier_wait(&prepared);
+	pthread_barrier_wait(&begun);
+	loop_run(loop);
+	atomic_fetch_sub(&others, 1);
+	serve_wake_first();
 	return NULL;
 }
 
-/* Each loop has its share of the listeners, and at least one. */
-static void start_loops(const int *listeners, int n)
+static void init_loops(void)
 {
-	int i, first, share;
+	int i, first, share, n = nr_listeners;
 
 	loops = calloc((size_t)serve.threads, sizeof(*loops));
 	if (!loops)
 		die("%s", strerror(ENOMEM));
+	/* each has its share of the listeners, and at least one */
 	for (i = 0; i < serve.threads; i++) {
 		first = i * n / serve.threads;
 		share = (i + 1) * n / serve.threads - first;
 		loop_init(&loops[i], (unsigned int)i, listeners + first,
 			  share ? (size_t)share : 1);
 	}
+}
+
+/* Whatever may fail has failed when this returns; nothing is served yet. */
+static void prepare_loops(void)
+{
+	unsigned int n = (unsigned int)serve.threads;
+	int i;
+
+	others = serve.threads - 1;
+	if (pthread_barrier_init(&prepared, NULL, n) ||
+	    pthread_barrier_init(&begun, NULL, n))
+		die("%s", strerror(ENOMEM));
 	for (i = 1; i < serve.threads; i++)
 		if (pthread_create(&loops[i].thread, NULL, run_thread,
 				   &loops[i]))
 			die("no thread");
+	loop_prepare(&loops[0]);
+	pthread_barrier_wait(&prepared);
 }
 
-static void print_listeners(const int *listeners, int n)
+static void print_listeners(void)
 {
 	char text[80], last[80] = "";
 	int i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < nr_listeners; i++) {
 		print_address(listeners[i], text, sizeof(text));
 		if (strcmp(text, last))
 			printf("listening on %s\n", text);
@@ -274,19 +337,26 @@ static void print_listeners(const int *listeners, int n)
 
 static void run(const char *address)
 {
-	int *listeners, n, i;
+	int i;
 
 	if (takeover)
-		n = (int)takeover_begin(control, &listeners);
+		nr_listeners = takeover_begin(control, &listeners);
 	else
-		n = sockets_open(address, serve.threads, &listeners);
-	if (!n)
+		nr_listeners = sockets_open(address, serve.threads, &listeners);
+	if (!nr_listeners)
 		die("there is nothing to listen at");
-	start_loops(listeners, n);
-	print_listeners(listeners, n);
+	if (control)
+		control_fd = control_open(control, takeover ? ".new" : "");
+	init_loops();
+	prepare_loops();
+	if (takeover)
+		takeover_go(control);
+	print_listeners();
+	pthread_barrier_wait(&begun);
 	loop_run(&loops[0]);
 	for (i = 1; i < serve.threads; i++)
 		pthread_join(loops[i].thread, NULL);
+	control_remove();
 }
 
 static void choose_mode(void)

@@ -6,6 +6,7 @@
 #include <liburing.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "list.h"
 #include "wsup.h"
@@ -25,20 +26,23 @@ struct op {
 
 /**
  * struct mode - what becomes of connections after their handshake
+ * @name: the option, for a successor
  * @begin: @hs is the handshake, NULL if a predecessor did it
  * @stop: finish what is pending, then conn_leave(); called once
  * @release: free what belongs to the mode, before fd is closed
- * @pack: what a successor has to know; NULL: nothing can be handed over
+ * @pack: what a successor has to know; descriptors go into the packet. NULL:
+ *	nothing can be handed over
  * @unpack: the reverse, and go on; 0 or -errno
  */
 struct mode {
+	const char *name;
 	void	(*begin)(struct loop *loop, struct conn *conn,
 			 const struct wsup_hs *hs);
 	void	(*stop)(struct loop *loop, struct conn *conn);
 	void	(*release)(struct loop *loop, struct conn *conn);
 	void	(*pack)(struct conn *conn, struct packet *packet);
 	int	(*unpack)(struct loop *loop, struct conn *conn,
-			  const struct packet *packet);
+			  struct packet *packet);
 };
 
 extern const struct mode echo_mode;
@@ -134,6 +138,7 @@ void loop_poll(struct loop *loop, struct op *op, int fd, short events);
 void loop_cancel(struct loop *loop, struct op *op);
 void loop_init(struct loop *loop, unsigned int number, const int *listeners,
 	       size_t nr_listeners);
+void loop_prepare(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_wake(struct loop *loop);
 void loop_want_tick(struct loop *loop);
@@ -161,14 +166,17 @@ int target_renew(long since);
 void files_open(const char *directory);
 void files_answer(struct wsup_hs *hs);
 
-/* Beside fd: the other end of a relay, and up to two pipes. */
+/* The connection, the other end of a relay, and up to two pipes. */
 #define PACKET_FDS	6
-#define PACKET_DATA	0x20000
 
 enum packet_kind {
-	PACKET_LISTENER = 1,
+	PACKET_HELLO = 1,
+	PACKET_ERROR,
+	PACKET_LISTENER,
+	PACKET_GO,
+	PACKET_COMMIT,
 	PACKET_CONN,
-	PACKET_READY,		/* that were all the listeners */
+	PACKET_END,
 };
 
 /* What one server tells the next; one datagram. */
@@ -177,27 +185,60 @@ struct packet {
 	uint32_t	kind;
 	uint32_t	len;
 	uint32_t	nr_fds;
+	uint32_t	taken;		/* of them */
 	int		fds[PACKET_FDS];
-	char		data[];
+	bool		failed;		/* no memory for all of it */
+	char		*data;
 };
 
-struct packet *packet_new(enum packet_kind kind, int fd);
-void packet_add(struct packet *packet, const void *data, size_t len);
+struct packet_frame {
+	uint32_t	kind;
+	struct iovec	iov[2];
+	struct msghdr	msg;
+	union {
+		struct cmsghdr	head;
+		char		room[CMSG_SPACE(PACKET_FDS * sizeof(int))];
+	} control;
+};
 
-void takeover_listen(struct loop *loop, const char *path);
-size_t takeover_begin(const char *path, int **listeners);
-void takeover_continue(struct loop *loop);
+struct packet *packet_new(enum packet_kind kind);
+void packet_free(struct packet *packet);
+void packet_add(struct packet *packet, const void *data, size_t len);
+void packet_add_fd(struct packet *packet, int fd);
+int packet_take_fd(struct packet *packet);
+void packet_frame(const struct packet *packet, struct packet_frame *frame);
+int packet_receive(int fd, int flags, struct packet **packet);
+
+int control_open(const char *path, const char *suffix);
+void control_rename(void);
+void control_remove(void);
+bool control_trusted(int fd);
+int control_dial(const char *path);
+
+void takeover_listen(struct loop *loop, int fd);
+bool takeover_tick(struct loop *loop);
+void takeover_wake(struct loop *loop);
 void takeover_give(struct loop *loop, struct conn *conn);
-void takeover_give_listeners(struct loop *loop);
+bool takeover_finished(struct loop *loop);
+int takeover_begin(const char *path, int **listeners);
+void takeover_go(const char *path);
+void takeover_continue(struct loop *loop);
 
 void serve_setup(struct loop *loop);
 void serve_begin_stop(enum stop how);
 void serve_wake(void);
+void serve_wake_first(void);
+int serve_listeners(const int **listeners);
+bool serve_others_ended(void);
 
 bool slot_take(void);
 void slot_put(void);
 void slot_wait(void);
 void slot_wait_end(void);
+uint32_t slots_used(void);
+uint32_t slots_freeze(uint32_t other);
+void slots_thaw(void);
+void slots_reserve(int n);
 void loop_give(unsigned int number, struct packet *packet);
 
 int sockets_open(const char *address, int count, int **listeners);

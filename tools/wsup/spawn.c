@@ -90,6 +90,7 @@ static void exec_stop(struct loop *loop, struct conn *conn)
 }
 
 const struct mode exec_mode = {
+	.name = "exec",
 	.begin = exec_begin,
 	.stop = exec_stop,
 };
