@@ -683,7 +683,8 @@ def relay_nobody():
 
 def get(port, target, method='GET', *lines):
     sock = socket.create_connection(('127.0.0.1', port), LIMIT)
-    head = [f'{method} {target} HTTP/1.1', 'Host: h', 'Connection: close',
+    head = [f'{method} {target} HTTP/1.1', 'Host: localhost',
+            'Connection: close',
             *lines]
     sock.sendall('\r\n'.join(head).encode() + b'\r\n\r\n')
     head, rest = read_head(sock)

@@ -26,6 +26,7 @@ static const char accept_help[] =
 "      --text               what COMMAND writes goes out as text messages\n"
 "  -p, --subprotocol NAME   accept a subprotocol, best first\n"
 "  -o, --origin ORIGIN      allow pages of this origin, too; '*': of any\n"
+"      --host NAME          a name that pages may call this server; '*': any\n"
 "      --path PATH          serve this path, not all\n"
 "      --auth NAME:PASSWORD ask for credentials\n"
 "      --realm TEXT         what for\n"
@@ -98,6 +99,7 @@ int cmd_accept(int argc, char **argv)
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
 		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
+		{ 0, "host", OPT_TEXT, WSUP_HOST },
 		{ 0, "path", OPT_TEXT, WSUP_PATH },
 		{ 0, "auth", OPT_TEXT, WSUP_USER },
 		{ 0, "realm", OPT_TEXT, WSUP_REALM },

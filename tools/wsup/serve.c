@@ -40,6 +40,8 @@ static const char help[] =
 "      --realm TEXT         what for (websocket)\n"
 "  -o, --origin ORIGIN      allow pages of this origin, beside those of the\n"
 "                           same host; '*': of any\n"
+"      --host NAME          a name that pages may call this server, beside\n"
+"                           addresses and localhost; '*': any\n"
 "  -p, --subprotocol NAME   accept a subprotocol, best first\n"
 "      --path PATH          serve connections under this path, not all\n"
 "\n"
@@ -69,6 +71,7 @@ static pthread_barrier_t prepared, begun;
 static const char *control;
 static int control_fd = -1;
 static bool takeover;
+static bool named;		/* there is a --host */
 static int signals;
 static struct signalfd_siginfo signal_info;
 static struct op signal_op;
@@ -221,12 +224,27 @@ static void block_signals(void)
 		die("signalfd: %s", strerror(errno));
 }
 
-/* A socket that was never connected tells: no ws_ulp, or merely ENOTCONN. */
+static uint64_t namespace_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len);
+	return cookie;
+}
+
+/*
+ * A socket that was never connected tells what the kernel would do to one that
+ * is: ENOTCONN is good. Whether it may be attached depends on the network
+ * namespace, and sockets of systemd may come from another one than ours.
+ */
 static void check_kernel(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int err = fd < 0 ? -errno : wsup_attach_dormant(fd);
 
+	if (err == -EPERM && namespace_of(fd) != namespace_of(listeners[0]))
+		err = -ENOTCONN;
 	if (err != -ENOTCONN)
 		die("%s", wsup_attach_strerror(err));
 	close(fd);
@@ -323,16 +341,54 @@ static void prepare_loops(void)
 
 static void print_listeners(void)
 {
-	char text[80], last[80] = "";
+	char text[80], first[80] = "";
 	int i;
 
+	/* what follows is the same for other threads */
 	for (i = 0; i < nr_listeners; i++) {
 		print_address(listeners[i], text, sizeof(text));
-		if (strcmp(text, last))
-			printf("listening on %s\n", text);
-		strcpy(last, text);
+		if (!strcmp(text, first))
+			break;
+		printf("listening on %s\n", text);
+		if (!i)
+			strcpy(first, text);
 	}
 	fflush(stdout);
+}
+
+static void add_host(const char *name, const char *value)
+{
+	add_text(serve.config, WSUP_HOST, name, value);
+	named = true;
+}
+
+static bool is_loopback(int fd)
+{
+	struct sockaddr_storage addr = {};
+	const struct sockaddr_in6 *in6 = (const void *)&addr;
+	const struct sockaddr_in *in = (const void *)&addr;
+	socklen_t len = sizeof(addr);
+
+	getsockname(fd, (struct sockaddr *)&addr, &len);
+	if (addr.ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/*
+ * A page whose name was led to this machine reads files without saying where it
+ * comes from. What only this machine reaches has no name but those of loopback,
+ * unless --host gives it others.
+ */
+static void protect_files(void)
+{
+	int i;
+
+	for (i = 0; i < nr_listeners; i++)
+		if (!is_loopback(listeners[i]))
+			return;
+	if (serve.directory && !named)
+		add_text(serve.config, WSUP_HOST, "--host", "localhost");
 }
 
 static void run(const char *address)
@@ -345,6 +401,8 @@ static void run(const char *address)
 		nr_listeners = sockets_open(address, serve.threads, &listeners);
 	if (!nr_listeners)
 		die("there is nothing to listen at");
+	check_kernel();
+	protect_files();
 	if (control)
 		control_fd = control_open(control, takeover ? ".new" : "");
 	init_loops();
@@ -401,6 +459,7 @@ static void parse(int argc, char **argv)
 		{ 0, "auth-file", OPT_CALL, 1, .call = add_users },
 		{ 0, "realm", OPT_TEXT, WSUP_REALM },
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
+		{ 0, "host", OPT_CALL, 1, .call = add_host },
 		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
 		{ 0, "path", OPT_TEXT, WSUP_PATH },
 		{ 's', "static", OPT_STRING, .to = &serve.directory },
@@ -453,7 +512,6 @@ int cmd_serve(int argc, char **argv)
 	parse(argc, argv);
 	if (serve.directory)
 		files_open(serve.directory);
-	check_kernel();
 	raise_limit();
 	block_signals();
 	run(optind < argc ? argv[optind] : NULL);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Listening sockets: our own, or systemd's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,19 @@ static int *allocate(int count)
 	return fds;
 }
 
+/* It is for nobody else, and least of all for programs that are run. */
+static int given(int fd)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) ||
+	    !listens)
+		die("descriptor %d of systemd is no listening socket", fd);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
 /* sd_listen_fds(3) */
 static int from_systemd(int **listeners)
 {
@@ -36,17 +51,20 @@ static int from_systemd(int **listeners)
 		return 0;
 	*listeners = allocate(count);
 	for (i = 0; i < count; i++)
-		(*listeners)[i] = SYSTEMD_FIRST + i;
+		(*listeners)[i] = given(SYSTEMD_FIRST + i);
 	return count;
 }
 
-static int open_one(const struct addrinfo *ai, bool shared)
+/* IPv6 and IPv4 have sockets of their own if there is an address of each. */
+static int open_one(const struct addrinfo *ai, bool alone, bool shared)
 {
 	int fd, one = 1;
 
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	if (ai->ai_family == AF_INET6 && !alone)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (shared)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
@@ -57,13 +75,28 @@ static int open_one(const struct addrinfo *ai, bool shared)
 	return -errno;
 }
 
+static void set_port(struct addrinfo *ai, in_port_t port)
+{
+	if (ai->ai_family == AF_INET6)
+		((struct sockaddr_in6 *)ai->ai_addr)->sin6_port = port;
+	else
+		((struct sockaddr_in *)ai->ai_addr)->sin_port = port;
+}
+
+static in_port_t port_of(const struct addrinfo *ai)
+{
+	if (ai->ai_family == AF_INET6)
+		return ((struct sockaddr_in6 *)ai->ai_addr)->sin6_port;
+	return ((struct sockaddr_in *)ai->ai_addr)->sin_port;
+}
+
 /*
  * Port 0 becomes the one that the kernel chose, for those that follow. A first
  * try without SO_REUSEPORT finds out whether the port is somebody else's.
  */
-static int probe(struct addrinfo *ai)
+static int probe(struct addrinfo *ai, bool alone)
 {
-	int fd = open_one(ai, false);
+	int fd = open_one(ai, alone, false);
 
 	if (fd < 0)
 		return fd;
@@ -71,28 +104,71 @@ static int probe(struct addrinfo *ai)
 	return fd;
 }
 
-static int open_all(const char *address, int count, int *listeners)
+/* Return: 0 or -errno; @listeners has one socket in @step. */
+static int open_address(struct addrinfo *ai, bool alone, int count,
+			int *listeners, int step)
 {
-	struct addrinfo *ai = parse_address(address);
-	int i, fd = probe(ai);
+	int i, fd = probe(ai, alone);
 
 	listeners[0] = fd;
 	if (fd >= 0 && count > 1)
 		close(fd);
 	for (i = 0; fd >= 0 && count > 1 && i < count; i++) {
-		fd = open_one(ai, true);
-		listeners[i] = fd;
+		fd = open_one(ai, alone, true);
+		listeners[i * step] = fd;
 	}
-	if (fd < 0)
-		die("%s: %s", address, strerror(-fd));
-	freeaddrinfo(ai);
-	return count;
+	return fd < 0 ? fd : 0;
+}
+
+/* A host without IPv6 may still have an address of it for a name. */
+static bool is_unusable(int err)
+{
+	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
+}
+
+static int count_addresses(const struct addrinfo *ai)
+{
+	int n = 0;
+
+	for (; ai; ai = ai->ai_next)
+		n++;
+	return n;
+}
+
+/*
+ * Of each address each thread has one socket: those of a thread are together.
+ * What cannot be used leaves a gap, closed at the end.
+ */
+static int open_all(const char *address, struct addrinfo *list, int count,
+		    int *listeners)
+{
+	int i, n = 0, err, last = -EADDRNOTAVAIL, step = count_addresses(list);
+	struct addrinfo *ai;
+	in_port_t port = 0;
+
+	for (i = 0, ai = list; ai; ai = ai->ai_next, i++) {
+		if (!port_of(ai))
+			set_port(ai, port);
+		err = open_address(ai, step == 1, count, listeners + i, step);
+		if (err && !is_unusable(err))
+			die("%s: %s", address, strerror(-err));
+		if (err)
+			last = err;
+		else
+			port = port_of(ai);
+	}
+	for (i = 0; i < count * step; i++)
+		if (listeners[i] > 0)
+			listeners[n++] = listeners[i];
+	if (!n)
+		die("%s: %s", address, strerror(-last));
+	return n;
 }
 
 /**
  * sockets_open() - get the sockets to accept from, or exit
  * @address: [ADDRESS:]PORT; NULL: systemd gave them
- * @count: how many to open
+ * @count: how many to open, of each address
  * @listeners: receives them, to be freed
  *
  * Return: how many there are.
@@ -100,6 +176,7 @@ static int open_all(const char *address, int count, int *listeners)
 int sockets_open(const char *address, int count, int **listeners)
 {
 	int n = from_systemd(listeners);
+	struct addrinfo *list;
 
 	if (n && address)
 		die_usage("systemd gave a socket: no address is needed");
@@ -107,8 +184,11 @@ int sockets_open(const char *address, int count, int **listeners)
 		return n;
 	if (!address)
 		die_usage("at which address?");
-	*listeners = allocate(count);
-	return open_all(address, count, *listeners);
+	list = parse_address(address);
+	*listeners = allocate(count * count_addresses(list));
+	n = open_all(address, list, count, *listeners);
+	freeaddrinfo(list);
+	return n;
 }
 
 /**
