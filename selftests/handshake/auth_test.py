@@ -473,6 +473,7 @@ def retried_digest():
                   'Digest realm="x", nonce="n1"',
                   'digest nonce="n", REALM="x",qop="auth-int , auth",'
                   ' opaque="o p"',
+                  'Digest realm="x", nonce="n", opaque="", qop="auth"',
                   'Digest realm="x", nonce="n", algorithm=MD5, qop=auth',
                   'Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"',
                   'Digest realm="x", nonce="n", algorithm=SHA-512-256,'

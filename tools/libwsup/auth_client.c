@@ -115,7 +115,7 @@ static int answer_digest(struct params *params, struct user user,
 	add_quoted(out, ", uri", uri);
 	if (*params->v[P_ALGORITHM])
 		buf_printf(out, ", algorithm=%s", a->name);
-	if (*params->v[P_OPAQUE])
+	if (params->seen & 1u << P_OPAQUE)
 		add_quoted(out, ", opaque", params->v[P_OPAQUE]);
 	if (*params->v[P_QOP])
 		buf_printf(out, ", qop=auth, nc=%s", params->v[P_NC]);
