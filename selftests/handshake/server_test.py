@@ -279,6 +279,21 @@ def no_upgrade():
         contains(head, 'Sec-WebSocket-Version: 13\r\n')
 
 
+@case('a 426 tells which of its reasons it has')
+def why_no_upgrade():
+    told = set()
+    for change, part in (({'Upgrade': None}, b'no Upgrade header'),
+                         ({'Upgrade': 'h2c'}, b'not websocket'),
+                         ({'Connection': 'keep-alive'}, b'Connection does not'),
+                         ({'Connection': None}, b'Connection does not'),
+                         ({'version': 'HTTP/1.0'}, b'HTTP/1.1'),
+                         ({'Sec_WebSocket_Version': '8'}, b'has to be 13')):
+        _, body = refused(request(**change), 426)
+        contains(body, part)
+        told.add(body)
+    expect(len(told), 5)
+
+
 @case('RFC 6455 4.4: another version is told ours')
 def websocket_version():
     for version in (None, '', '8', '12', '14', '013', '13, 8', '13a'):

@@ -89,6 +89,22 @@ static bool asks_upgrade(const struct head *head)
 	       list_has(head, "Connection", "Upgrade", false);
 }
 
+/* Which of these it was */
+static const char *no_upgrade(const struct wsup_hs *hs)
+{
+	const struct head *head = &hs->head;
+
+	if (!is_method(hs, "GET"))
+		return "this is a WebSocket server: only GET upgrades";
+	if (head->parser.http_minor < 1)
+		return "this is a WebSocket server: it needs HTTP/1.1";
+	if (!head_find(head, "Upgrade"))
+		return "this is a WebSocket server: there is no Upgrade header";
+	if (!list_has(head, "Upgrade", "websocket", false))
+		return "this is a WebSocket server: Upgrade is not websocket";
+	return "this is a WebSocket server: Connection does not have Upgrade";
+}
+
 /* RFC 6455 section 4.2.1, points 5 and 6 */
 static int judge_upgrade(struct wsup_hs *hs)
 {
@@ -185,7 +201,7 @@ static int judge(struct wsup_hs *hs)
 	if (!path_served(hs))
 		return refuse(hs, 404, "nothing is served under this path");
 	if (hs->server.plain)
-		return refuse(hs, 426, "this is a WebSocket server");
+		return refuse(hs, 426, no_upgrade(hs));
 	return judge_upgrade(hs);
 }
 
