@@ -631,6 +631,21 @@ def ipv6():
     expect(drive.finish().result, DONE)
 
 
+@case('RFC 6874: the zone of an address, for this machine alone')
+def zones():
+    listener, port = listen('::1')
+    for zone in ('%251', '%1'):
+        drive = Drive('connect', f'ws://[::1{zone}]:{port}/')
+        with accept(listener) as connection:
+            head, _ = read_head(connection)
+            expect(fields_of(head)['host'], f'[::1]:{port}')
+            connection.sendall(good(head))
+        expect(drive.finish().result, DONE, drive.error)
+    listener.close()
+    drive = Drive('connect', f'ws://[::1]:{port}/').finish()
+    contains(drive.error, f'[::1]:{port}: Connection refused')
+
+
 @case('RFC 6455 3: URLs that are none')
 def bad_urls():
     for url in ('', 'ws:', 'ws:/', 'ws://', 'ws:///x', 'example.org',
@@ -642,6 +657,20 @@ def bad_urls():
                 'ws://h%41/'):
         drive = Drive('connect', url).finish()
         expect(drive.result, EURL, url)
+    for url, part in (('a.example', 'ws://HOST'), ('ws://a:99999/', '65535'),
+                      ('ws://a:0/', 'from 1 to'), ('ws://a/#b', '%23'),
+                      ('ws://b\xfccher.example/', 'xn--'),
+                      ('ws://a/b c', '%20'), ('ws://a/"b"', '%20'),
+                      ('ws://a/?q={1}', '%20'), ('ws://a/b|c', '%20'),
+                      ('ws://a/b^', '%20'), ('ws://a/\xe9', '%20'),
+                      ('ws://a/%zz', 'two hexadecimal'),
+                      ('ws://a/100%', 'two hexadecimal'),
+                      ('ws://a_b!/', 'name, or an address'),
+                      ('ws://::1/', '[::1] if'), ('ws://[fe80::1%]/', '[::1]'),
+                      ('ws://u%4@h/', 'two hexadecimal')):
+        drive = Drive('connect', url).finish()
+        expect(drive.result, EURL, url)
+        contains(drive.error, part)
     for url in ('wss://a/', 'http://a/', 'https://a/', 'socks5://a/'):
         expect(Drive('connect', url).finish().result, EPROTONOSUPPORT, url)
     expect(Drive('connect', 'WSS://a/').finish().error,
@@ -697,7 +726,9 @@ def good_urls():
                        ('WS://127.0.0.1:{}/', 'GET / '),
                        ('ws://127.0.0.1:{}?a=b', 'GET /?a=b '),
                        ('ws://127.0.0.1:{}/a//b?c/d?e', 'GET /a//b?c/d?e '),
-                       ('ws://u:p@127.0.0.1:{}/@x:y', 'GET /@x:y ')):
+                       ('ws://u:p@127.0.0.1:{}/@x:y', 'GET /@x:y '),
+                       ("ws://127.0.0.1:{}/a%20b;c=d,e!$&'()*+~?f[]=%7b:/",
+                        "GET /a%20b;c=d,e!$&'()*+~?f[]=%7b:/ ")):
         listener, port = listen()
         drive = Drive('connect', form.format(port))
         with accept(listener) as connection:
@@ -765,7 +796,8 @@ def redirect_followed():
                            (f'http://{here}/x?y#z', '/x?y'),
                            (f'//{here}/x', '/x'), ('/x', '/x'),
                            ('x', '/a/x'), ('?x', '/a/b?x'),
-                           ('../x', '/a/../x'), ('./x:y', '/a/./x:y')):
+                           ('../x', '/a/../x'), ('./x:y', '/a/./x:y'),
+                           ('/x?{"a|b"}\xe9', '/x?%7B%22a%7Cb%22%7D%E9')):
         drive = Drive('redirects_max=1', 'connect', f'ws://{here}/a/b?q=/r')
         with accept(listener) as connection:
             read_head(connection)

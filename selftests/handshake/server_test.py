@@ -394,7 +394,8 @@ def origin_allowed():
                          ('HTTPS://a.example', 'https://a.example:443'),
                          ('http://a.example:8080', 'http://a.example:8080'),
                          ('moz-extension://6d-1', 'moz-extension://6d-1'),
-                         ('http://[::1]', 'http://[::1]:80')):
+                         ('http://[::1]', 'http://[::1]:80'),
+                         ('file://', 'file://')):
         accepted(request(Origin=theirs), 'allow_origin=' + ours)
     for theirs in ('https://a.example:444', 'http://a.example:443',
                    'https://b.a.example', 'https://a.example.b', 'null',
@@ -487,6 +488,13 @@ def sentences():
                          ('user=secret', 'NAME:PASSWORD'),
                          ('realm=a"b', 'quotes'),
                          ('allow_origin=a.example', 'SCHEME://HOST'),
+                         ('allow_origin=https://*.a.example', 'name each'),
+                         ('allow_origin=https://a:99999', '65535'),
+                         ('allow_origin=http://b\xfccher.example', 'xn--'),
+                         ('allow_origin=wss://a.example', 'http://'),
+                         ('allow_origin=http://a_b!', 'name, or an address'),
+                         ('path=/a b', '%20'), ('path=/\xe9', '%20'),
+                         ('path=/%zz', '%20'), ('path=/?a', 'no query'),
                          ('host=secret:80', 'without a port'),
                          ('proxy=http://\x01', 'control characters'),
                          ('user=@/etc/passwd/x', 'directory'),

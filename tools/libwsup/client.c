@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,22 @@ static const struct url *hop(const struct client *client)
 	return client->proxy.host ? &client->proxy : &client->url;
 }
 
+/* The place that a sentence is about, as in a URL */
+__printf(4, 5)
+static int fail_at(struct wsup_hs *hs, const struct url *url, int error,
+		   const char *fmt, ...)
+{
+	bool literal = strchr(url->host, ':');
+	char rest[sizeof(hs->error)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(rest, sizeof(rest), fmt, args);
+	va_end(args);
+	return hs_fail(hs, error, "%s%s%s:%s: %s", literal ? "[" : "",
+		       url->host, literal ? "]" : "", url->port, rest);
+}
+
 /**
  * client_fail() - write down why a handshake fails
  * @hs: client's handshake
@@ -39,7 +56,7 @@ int client_fail(struct wsup_hs *hs, int error, const char *sentence)
 
 	if (hs->client.tunnel)
 		url = hop(&hs->client);
-	return hs_fail(hs, error, "%s:%s: %s", url->host, url->port,
+	return fail_at(hs, url, error, "%s",
 		       sentence ? sentence : wsup_strerror(error));
 }
 
@@ -506,8 +523,8 @@ static int fail_redirect(struct wsup_hs *hs, int error, const char *what,
 	int scheme;
 
 	rest = url_public(location, &scheme);
-	return hs_fail(hs, error, "%s:%s: %s %.*s%s", url->host, url->port,
-		       what, scheme, location, rest);
+	return fail_at(hs, url, error, "%s %.*s%s", what, scheme, location,
+		       rest);
 }
 
 static int follow(struct wsup_hs *hs, const char *location)
@@ -548,8 +565,8 @@ static int refused(struct wsup_hs *hs)
 	const struct url *url = client->tunnel ? hop(client) : &client->url;
 	const char *reason = wsup_reason(hs);
 
-	return hs_fail(hs, client->tunnel ? -WSUP_EPROXY : -WSUP_ESTATUS,
-		       "%s:%s: the %s answered %d%s%s", url->host, url->port,
+	return fail_at(hs, url, client->tunnel ? -WSUP_EPROXY : -WSUP_ESTATUS,
+		       "the %s answered %d%s%s",
 		       client->tunnel ? "proxy" : "server", hs->status,
 		       *reason ? " " : "", reason);
 }
@@ -646,7 +663,7 @@ static int parse_url(struct wsup_hs *hs, const char *url)
 
 	if (err)
 		return hs_fail(hs, err, "%.*s%s: %s", scheme, url, rest,
-			       wsup_strerror(err));
+			       to->why ? to->why : wsup_strerror(err));
 	if (!strcmp(to->scheme, "ws"))
 		return 0;
 	/* TLS has its place between connected() and request() */

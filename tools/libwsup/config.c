@@ -149,11 +149,11 @@ static const char *text_form(enum wsup_text what)
 				"belongs to the handshake",
 		[WSUP_SUBPROTOCOL] = "has to be a token: letters, digits and "
 				     "!#$%&'*+-.^_`|~",
-		[WSUP_PATH] = "has to begin with a slash, and to have no query",
+		[WSUP_PATH] = "has to begin with a slash and to have no query; "
+			      "what is no ASCII letter may have to be %20 and "
+			      "so on",
 		[WSUP_USER] = "has to be NAME:PASSWORD",
 		[WSUP_REALM] = "must not have quotes or backslashes in it",
-		[WSUP_ALLOW_ORIGIN] = "has to be SCHEME://HOST[:PORT], null "
-				      "or *",
 		[WSUP_HOST] = "has to be a name without a port, or *",
 	};
 
@@ -171,15 +171,15 @@ static bool text_valid(enum wsup_text what, const char *value)
 	case WSUP_SUBPROTOCOL:
 		return is_token(value, strlen(value));
 	case WSUP_PATH:
-		return *value == '/' && !strpbrk(value, "?# ");
+		return *value == '/' && !strchr(value, '?') &&
+		       !value[uri_span(value)];
 	case WSUP_USER:
 		return strchr(value, ':');
 	case WSUP_REALM:
 		return !strpbrk(value, "\"\\");
-	case WSUP_ALLOW_ORIGIN:
-		return !strcmp(value, "*") || origin_valid(value);
 	case WSUP_HOST:
 		return !strcmp(value, "*") || host_valid(value);
+	case WSUP_ALLOW_ORIGIN:
 	case WSUP_ORIGIN:
 	case WSUP_PROXY:
 		return true;
@@ -216,8 +216,15 @@ static bool texts_have(const struct texts *texts, const char *value)
 static int check_text(struct wsup_config *config, enum wsup_text what,
 		      const char *value)
 {
+	const char *why;
+	int err = 0;
+
 	if (!text_valid(what, value))
 		return refuse(config, "%s", text_form(what));
+	if (what == WSUP_ALLOW_ORIGIN && strcmp(value, "*"))
+		err = origin_check(value, &why);
+	if (err)
+		return err == -EINVAL ? refuse(config, "%s", why) : err;
 	/* RFC 6455 section 4.1, 10: no subprotocol is offered twice */
 	if (what == WSUP_SUBPROTOCOL && texts_have(&config->text[what], value))
 		return refuse(config, "is there already");

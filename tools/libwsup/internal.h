@@ -150,6 +150,7 @@ struct url {
 	char	*port;
 	char	*path;		/* with the query */
 	bool	default_port;
+	const char *why;	/* it is none; of static duration */
 };
 
 int url_parse(struct url *url, const char *text);
@@ -158,7 +159,10 @@ const char *url_public(const char *text, int *scheme);
 int url_same(const char *origin, const char *host);
 int origin_same(const char *a, const char *b);
 bool origin_valid(const char *origin);
+int url_host(const struct url *url, struct buf *buf);
 int url_authority(const struct url *url, struct buf *buf);
+size_t uri_span(const char *s);
+int origin_check(const char *origin, const char **why);
 size_t host_span(const char *s, bool literal);
 
 /* Which pages a server lets in, and by which of its names. */

@@ -112,8 +112,8 @@ int proxy_choose(struct wsup_hs *hs)
 	rest = url_public(text, &scheme);
 	err = parse(proxy, text);
 	if (err)
-		return hs_fail(hs, err, "not the URL of a proxy: %.*s%s",
-			       scheme, text, rest);
+		return hs_fail(hs, err, "%.*s%s: %s", scheme, text, rest,
+			       proxy->why ? proxy->why : wsup_strerror(err));
 	for (i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(proxy->scheme, known[i]))
 			return 0;
@@ -136,10 +136,8 @@ int proxy_choose(struct wsup_hs *hs)
  */
 int proxy_authority(const struct wsup_hs *hs, struct buf *out)
 {
-	const struct url *url = &hs->client.url;
-
-	return buf_printf(out, strchr(url->host, ':') ? "[%s]:%s" : "%s:%s",
-			  url->host, url->port);
+	url_host(&hs->client.url, out);
+	return buf_printf(out, ":%s", hs->client.url.port);
 }
 
 /**

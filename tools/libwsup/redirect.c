@@ -27,6 +27,21 @@ static void add_base(struct buf *text, const struct url *base)
 	url_authority(base, text);
 }
 
+/* Servers write what has no place in a URI, and browsers bear with it. */
+static int add_encoded(struct buf *text, const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (strchr("\"<>\\^`{|}", s[i]) || s[i] & 0x80)
+			buf_printf(text, "%%%02X", (unsigned char)s[i]);
+		else
+			buf_add(text, s + i, 1);
+	}
+	/* so that there is a text, even an empty one */
+	return buf_printf(text, "%s", "");
+}
+
 /* An absolute URL of any form of reference, without its fragment. */
 static int absolute(const struct url *base, const char *location,
 		    struct buf *text)
@@ -45,7 +60,7 @@ static int absolute(const struct url *base, const char *location,
 			buf_printf(text, "%.*s", directory_length(base->path),
 				   base->path);
 	}
-	return buf_printf(text, "%.*s", len, location);
+	return add_encoded(text, location, (size_t)len);
 }
 
 /* An HTTP server knows its place as http://; the upgrade is the same. */

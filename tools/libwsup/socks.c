@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,15 +84,18 @@ static int send_password(struct wsup_hs *hs)
 	return next(hs, SOCKS_PASSWORD, 2);
 }
 
+/* A zone would mean something else to the proxy. */
 static int add_host(struct buf *out, const char *host)
 {
 	unsigned char address[16];
+	char text[64];
 
 	if (inet_pton(AF_INET, host, address) == 1) {
 		add_byte(out, IPV4);
 		return buf_add(out, address, 4);
 	}
-	if (inet_pton(AF_INET6, host, address) == 1) {
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(host, "%"), host);
+	if (inet_pton(AF_INET6, text, address) == 1) {
 		add_byte(out, IPV6);
 		return buf_add(out, address, 16);
 	}

@@ -15,6 +15,8 @@ static const char *default_port(const char *scheme, size_t len)
 		{ "ws", "80" }, { "wss", "443" },
 		{ "http", "80" }, { "https", "443" },
 		{ "socks5", "1080" }, { "socks5h", "1080" },
+		{ "socks", "1080" }, { "socks4", "1080" },
+		{ "socks4a", "1080" },
 	};
 	size_t i;
 
@@ -23,6 +25,13 @@ static const char *default_port(const char *scheme, size_t len)
 		    ascii_same_n(known[i].scheme, scheme, len))
 			return known[i].port;
 	return NULL;
+}
+
+/* Says what would be right. */
+static int bad(struct url *url, const char *why)
+{
+	url->why = why;
+	return -WSUP_EURL;
 }
 
 static bool port_valid(const char *port, size_t len)
@@ -71,7 +80,8 @@ static int decode_user(struct url *url, const char *s, size_t len)
 	return buf.error;
 bad:
 	buf_free(&buf);
-	return -WSUP_EURL;
+	return bad(url, "in name and password, % has two hexadecimal digits "
+			"behind it, of a character that is no control");
 }
 
 static int copy(char **to, const char *s, size_t len)
@@ -81,18 +91,20 @@ static int copy(char **to, const char *s, size_t len)
 	return *to ? 0 : -ENOMEM;
 }
 
+#define BAD_HOST "the host has to be a name, or an address, [::1] if it has colons"
+
 static int parse_port(struct url *url, const char *s, size_t len)
 {
 	const char *standard = default_port(url->scheme, strlen(url->scheme));
 
 	if (len && *s != ':')
-		return -WSUP_EURL;
+		return bad(url, BAD_HOST);
 	if (len <= 1) {
 		url->default_port = true;
 		return copy(&url->port, standard, strlen(standard));
 	}
 	if (!port_valid(s + 1, len - 1))
-		return -WSUP_EURL;
+		return bad(url, "the port has to be from 1 to 65535");
 	url->default_port = len - 1 == strlen(standard) &&
 			    !memcmp(standard, s + 1, len - 1);
 	return copy(&url->port, s + 1, len - 1);
@@ -117,25 +129,69 @@ size_t host_span(const char *s, bool literal)
 	return n;
 }
 
+/*
+ * The zone of a link-local address behind its '%', which is "%25" in a URI (RFC
+ * 6874), but is often typed as it is.
+ */
+static size_t zone_span(const char *s, const char **zone)
+{
+	size_t n;
+
+	*zone = s;
+	if (*s != '%')
+		return 0;
+	if (!strncmp(s, "%25", 3) && s[3] != ']')
+		*zone = s + 2;
+	n = host_span(*zone + 1, false);
+	return n ? (size_t)(*zone + 1 + n - s) : 0;
+}
+
+static int copy_literal(struct url *url, const char *s, size_t len,
+			const char *zone, size_t end)
+{
+	struct buf buf = {};
+
+	buf_printf(&buf, "%.*s", (int)len, s);
+	if (end)
+		buf_printf(&buf, "%%%.*s", (int)(s + len + end - zone - 1),
+			   zone + 1);
+	url->host = buf.data;
+	return buf.error;
+}
+
+/* [address]:port */
+static int parse_literal(struct url *url, const char *s, size_t len)
+{
+	size_t n = host_span(s, true), end;
+	const char *zone;
+	int err;
+
+	end = zone_span(s + n, &zone);
+	if (!n || n + end >= len || s[n + end] != ']')
+		return bad(url, BAD_HOST);
+	err = copy_literal(url, s, n, zone, end);
+	n += end + 1;
+	return err ? err : parse_port(url, s + n, len - n);
+}
+
 /* host:port or [address]:port */
 static int parse_host(struct url *url, const char *s, size_t len)
 {
-	bool literal = len && *s == '[';
 	size_t n;
 	int err;
 
-	s += literal;
-	len -= literal;
-	n = host_span(s, literal);
+	if (len && *s == '[')
+		return parse_literal(url, s + 1, len - 1);
+	n = host_span(s, false);
 	if (n > len)
 		n = len;
-	if (!n || (literal && (n == len || s[n] != ']')))
-		return -WSUP_EURL;
+	if (n < len && s[n] & 0x80)
+		return bad(url, "a name with other letters than ASCII's has to "
+				"be written as the DNS has it, xn--...");
+	if (!n)
+		return bad(url, BAD_HOST);
 	err = copy(&url->host, s, n);
-	if (err)
-		return err;
-	n += literal;
-	return parse_port(url, s + n, len - n);
+	return err ? err : parse_port(url, s + n, len - n);
 }
 
 static int parse_authority(struct url *url, const char *s, size_t len)
@@ -153,13 +209,44 @@ static int parse_authority(struct url *url, const char *s, size_t len)
 	return parse_host(url, s, len);
 }
 
-/* RFC 6455 section 3: a resource name has no fragment. */
-static bool chars_valid(const char *s)
+/**
+ * uri_span() - how much of a text may stand as path and query of a URI
+ * @s: text
+ *
+ * RFC 3986 section 3.3 and 3.4; brackets as well, which queries often have.
+ *
+ * Return: number of characters.
+ */
+size_t uri_span(const char *s)
 {
-	for (; *s; s++)
-		if (*s <= ' ' || *s >= 0x7f || *s == '#')
-			return false;
-	return true;
+	static const char others[] = "-._~!$&'()*+,;=:@/?[]";
+	size_t n = 0;
+
+	for (;;) {
+		if (s[n] == '%' && hex_pair(s + n + 1) >= 0)
+			n += 3;
+		else if (s[n] && (is_alnum(s[n]) || strchr(others, s[n])))
+			n++;
+		else
+			return n;
+	}
+}
+
+/* RFC 6455 section 3: a resource name has no fragment. */
+static int check_path(struct url *url, const char *path)
+{
+	path += uri_span(path);
+	if (*path == '#')
+		return bad(url, "the URL of a WebSocket has no fragment: # has "
+				"to be written as %23");
+	if (*path == '%')
+		return bad(url, "a % in a path has two hexadecimal digits "
+				"behind it");
+	if (*path)
+		return bad(url, "blanks, quotes, <>\\^`{|}, controls and "
+				"letters other than ASCII's are written as %20 "
+				"and so on in a path");
+	return 0;
 }
 
 static int parse_path(struct url *url, const char *path)
@@ -185,17 +272,19 @@ int url_parse(struct url *url, const char *text)
 	char *p;
 	int err;
 
-	if (!sep || !chars_valid(text) ||
-	    !default_port(text, (size_t)(sep - text)))
-		return -WSUP_EURL;
+	if (!sep || !default_port(text, (size_t)(sep - text)))
+		return bad(url, "a URL begins with its scheme, as in "
+				"ws://HOST:PORT/PATH");
 	err = copy(&url->scheme, text, (size_t)(sep - text));
 	if (err)
 		return err;
 	for (p = url->scheme; *p; p++)
 		*p = ascii_lower(*p);
 	host = sep + 3;
-	path = host + strcspn(host, "/?");
+	path = host + strcspn(host, "/?#");
 	err = parse_authority(url, host, (size_t)(path - host));
+	if (!err)
+		err = check_path(url, path);
 	return err ? err : parse_path(url, path);
 }
 
@@ -233,6 +322,23 @@ void url_free(struct url *url)
 }
 
 /**
+ * url_host() - the host as it stands in a URI
+ * @url: parsed
+ * @buf: to append to
+ *
+ * RFC 6874 section 4: a zone means something on this machine only.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int url_host(const struct url *url, struct buf *buf)
+{
+	bool literal = strchr(url->host, ':');
+
+	return buf_printf(buf, literal ? "[%.*s]" : "%.*s",
+			  (int)strcspn(url->host, "%"), url->host);
+}
+
+/**
  * url_authority() - host and port as they stand in a Host header
  * @url: parsed
  * @buf: to append to
@@ -241,9 +347,7 @@ void url_free(struct url *url)
  */
 int url_authority(const struct url *url, struct buf *buf)
 {
-	bool literal = strchr(url->host, ':');
-
-	buf_printf(buf, literal ? "[%s]" : "%s", url->host);
+	url_host(url, buf);
 	if (!url->default_port)
 		buf_printf(buf, ":%s", url->port);
 	return buf->error;
@@ -332,4 +436,42 @@ bool origin_valid(const char *origin)
 		return !strcmp(origin, "null");
 	return is_token(origin, (size_t)(sep - origin)) && sep[3] &&
 	       !strpbrk(sep + 3, "/?#@, ");
+}
+
+/**
+ * origin_check() - can this be an origin that a browser sends?
+ * @origin: text
+ * @why: receives what would be right
+ *
+ * Return: 0, -EINVAL, or -ENOMEM.
+ */
+int origin_check(const char *origin, const char **why)
+{
+	struct url url = {};
+	int err = 0;
+
+	*why = "has to be SCHEME://HOST[:PORT], null or *";
+	/* what browsers send for a file, if they do not send null */
+	if (!strcmp(origin, "file://"))
+		return 0;
+	if (!origin_valid(origin))
+		return -EINVAL;
+	if (strchr(origin, '*')) {
+		*why = "has a *, which alone stands for all: name each origin";
+		return -EINVAL;
+	}
+	if (ascii_same_n(origin, "ws", 2)) {
+		*why = "is no page's origin: those begin with http:// or "
+		       "https://";
+		return -EINVAL;
+	}
+	if (ascii_same_n(origin, "http:", 5) ||
+	    ascii_same_n(origin, "https:", 6))
+		err = url_parse(&url, origin);
+	if (err == -WSUP_EURL) {
+		*why = url.why;
+		err = -EINVAL;
+	}
+	url_free(&url);
+	return err;
 }
