@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Proxies of HTTP and SOCKS5, as scripted peers."""
 import base64
+import select
+import socket
 
 from auth_test import digest, end, parameters
 from client_test import LENGTHS, accept, good, listen, plain
-from peer import (DONE, EAUTH, EEOF, ELIMIT, EPROXY, ESYNTAX, EURL, Drive,
-                  case, contains, expect, lacks, main, read_all, read_head)
+from peer import (DONE, EAUTH, EEOF, ELIMIT, EPROXY, ESYNTAX, EURL, LIMIT,
+                  Drive, case, contains, expect, lacks, main, read_all, read_head)
 
 EPROTONOSUPPORT, ECONNREFUSED = -93, -111
 SERVER = 'server.invalid:81'
@@ -68,6 +70,7 @@ def http_answers():
 @case('default ports and IPv6 stand in CONNECT as well')
 def http_authority():
     for url, authority in (('ws://h/', 'h:80'), ('ws://[::1]/', '[::1]:80'),
+                           ('ws://[fe80::1%25eth0]/', '[fe80::1]:80'),
                            ('ws://1.2.3.4:8/', '1.2.3.4:8')):
         drive, connection, _ = through(url=url)
         contains(read_head(connection)[0], f'CONNECT {authority} HTTP/1.1')
@@ -277,7 +280,7 @@ GRANTED = b'\x05\0\0\x01\x7f\0\0\x01\x12\x34'
 
 @case('RFC 1928: a name is resolved by the proxy')
 def socks_name():
-    for scheme in ('socks5', 'socks5h'):
+    for scheme in ('socks5', 'socks5h', 'socks'):
         drive, connection, _ = through(scheme + '://127.0.0.1:{}')
         expect(exactly(connection, 3), b'\x05\x01\0')
         connection.sendall(b'\x05\0')
@@ -289,7 +292,9 @@ def socks_name():
 @case('RFC 1928 4: addresses of both kinds')
 def socks_address():
     for url, want in (('ws://1.2.3.4/', b'\x01\1\2\3\4\0\x50'),
-                      ('ws://[::1]:8/', b'\x04' + bytes(15) + b'\1\0\x08')):
+                      ('ws://[::1]:8/', b'\x04' + bytes(15) + b'\1\0\x08'),
+                      ('ws://[::1%251]:8/',
+                       b'\x04' + bytes(15) + b'\1\0\x08')):
         drive, connection, _ = through('socks5://127.0.0.1:{}', url=url)
         exactly(connection, 3)
         connection.sendall(b'\x05\0')
@@ -430,6 +435,53 @@ def no_proxy():
         expect(drive.finish().result, DONE)
 
 
+@case('no_proxy: names, addresses and networks, with ports')
+def no_proxy_forms():
+    listener, port = listen()
+    six = socket.create_server(('::1', port), family=socket.AF_INET6)
+    six.settimeout(LIMIT)
+    proxy, other = listen()
+    for host, value, direct in (
+            ('127.0.0.1', '127.0.0.0/8', True),
+            ('127.0.0.1', '127.0.0.1/32', True),
+            ('127.0.0.1', '126.0.0.0/7', True),
+            ('127.0.0.1', '10.0.0.0/8,127.0.0.1', True),
+            ('127.0.0.1', '0.0.0.0/0', True), ('127.0.0.1', '*', True),
+            ('127.0.0.1', f'127.0.0.1:{port}', True),
+            ('127.0.0.1', f'*:{port}', True), ('127.0.0.1', '*:1', False),
+            ('127.0.0.1', '127.0.0.1:1', False),
+            ('127.0.0.1', '128.0.0.0/8', False),
+            ('127.0.0.1', '127.0.0.0/33', False),
+            ('127.0.0.1', '127.0.0.0/', False),
+            ('127.0.0.1', '127.0.0.0/x', False),
+            ('127.0.0.1', '127.0.0.0/-1', False),
+            ('127.0.0.1', '0.0.1', False), ('127.0.0.1', '::/0', False),
+            ('127.0.0.1', '1', False), ('127.0.0.1', '127.0.0.2/31', False),
+            ('localhost', 'localhost.', True), ('localhost', 'LocalHost', True),
+            ('many.test.', 'many.test', True),
+            ('many.test.', '.test.', True),
+            ('localhost', f'localhost:{port}', True),
+            ('localhost', 'localhost:81', False), ('localhost', 'host', False),
+            ('localhost', '127.0.0.1', False),
+            ('[::1]', '[::1]', True), ('[::1]', '::1', True),
+            ('[::1]', f'[::1]:{port}', True), ('[::1]', '[::1]:1', False),
+            ('[::1]', '0:0::1', True), ('[::1]', '::/127', True),
+            ('[::1]', '[::]/127', True), ('[::1%251]', '::1', True),
+            ('[::1]', '::2/127', False), ('[::1]', 'fd00::/8', False),
+            ('[::1]', '0.0.0.0/0', False)):
+        drive = Drive('proxy_env=1', 'addresses=127.0.0.1', 'connect',
+                      f'ws://{host}:{port}/',
+                      env={'http_proxy': f'http://127.0.0.1:{other}',
+                           'no_proxy': value})
+        ready = select.select([proxy, six, listener], [], [], LIMIT)[0]
+        expect(len(ready), 1, value)
+        with accept(ready[0]) as connection:
+            head, _ = read_head(connection)
+            expect(head.split()[0], 'GET' if direct else 'CONNECT',
+                   f'{host} with {value}')
+        expect(drive.finish().result, EEOF)
+
+
 @case('a proxy that is none, or not there')
 def bad_proxy():
     for proxy, result in (('https://a/', EPROTONOSUPPORT),
@@ -439,6 +491,12 @@ def bad_proxy():
                result, proxy)
     expect(Drive('proxy=https://a/', 'connect', URL).finish().error,
            'https://a/: https:// proxies are not supported yet')
+    for proxy, part in (('socks4://a', 'socks5:// is'), ('ws://a', 'http://'),
+                        ('socks4a://a', 'socks5:// is'), ('a:99999', '65535'),
+                        ('http://b\xfccher', 'xn--')):
+        drive = Drive('proxy=' + proxy, 'connect', URL).finish()
+        expect(drive.result < 0, True)
+        contains(drive.error, part)
     drive = Drive('proxy=http://127.0.0.1:1', 'connect', URL).finish()
     expect(drive.result, ECONNREFUSED)
     contains(drive.error, '127.0.0.1:1: ')

@@ -11,6 +11,7 @@ int dial_begin(struct dial *dial, struct addrinfo *list);
 void dial_stop(struct dial *dial);
 int dial_step(struct wsup_hs *hs);
 
+bool no_proxy_covers(const char *list, const struct url *url);
 int proxy_choose(struct wsup_hs *hs);
 int proxy_authority(const struct wsup_hs *hs, struct buf *out);
 int proxy_request(struct wsup_hs *hs);

@@ -26,42 +26,13 @@ static const char *from_environment(void)
 	return NULL;
 }
 
-/* "example.org", ".example.org" and "*.example.org" hold for all below. */
-static bool covers(const char *item, size_t len, const char *host)
+static bool excluded(const struct url *url)
 {
-	size_t host_len = strlen(host);
+	const char *list = secure_getenv("no_proxy");
 
-	if (len == 1 && *item == '*')
-		return true;
-	if (len >= 2 && item[0] == '*' && item[1] == '.') {
-		item++;
-		len--;
-	}
-	if (len && *item == '.') {
-		item++;
-		len--;
-	}
-	if (!len || host_len < len ||
-	    !ascii_same_n(host + host_len - len, item, len))
-		return false;
-	return host_len == len || host[host_len - len - 1] == '.';
-}
-
-static bool excluded(const char *host)
-{
-	const char *p = secure_getenv("no_proxy");
-	size_t len;
-
-	if (!p)
-		p = secure_getenv("NO_PROXY");
-	while (p && *p) {
-		p += strspn(p, ", \t");
-		len = strcspn(p, ", \t");
-		if (covers(p, len, host))
-			return true;
-		p += len;
-	}
-	return false;
+	if (!list)
+		list = secure_getenv("NO_PROXY");
+	return list && no_proxy_covers(list, url);
 }
 
 static const char *proxy_for(const struct wsup_hs *hs)
@@ -71,7 +42,7 @@ static const char *proxy_for(const struct wsup_hs *hs)
 	if (proxy)
 		return *proxy ? proxy : NULL;
 	if (!hs->config->number[WSUP_PROXY_ENV] ||
-	    excluded(hs->client.url.host))
+	    excluded(&hs->client.url))
 		return NULL;
 	return from_environment();
 }
@@ -90,6 +61,16 @@ static int parse(struct url *url, const char *text)
 	return err;
 }
 
+/* https:// has its place between connecting and proxy_request(). */
+static const char *unknown(const char *scheme)
+{
+	if (!strcmp(scheme, "https"))
+		return "https:// proxies are not supported yet";
+	if (!strncmp(scheme, "socks4", 6))
+		return "version 4 of SOCKS is not supported, socks5:// is";
+	return "a proxy has to be http:// or socks5://";
+}
+
 /**
  * proxy_choose() - find the proxy that leads to the server
  * @hs: client's handshake
@@ -99,7 +80,9 @@ static int parse(struct url *url, const char *text)
  */
 int proxy_choose(struct wsup_hs *hs)
 {
-	static const char * const known[] = { "http", "socks5", "socks5h" };
+	static const char * const known[] = {
+		"http", "socks5", "socks5h", "socks",
+	};
 	struct url *proxy = &hs->client.proxy;
 	const char *text = proxy_for(hs);
 	const char *rest;
@@ -117,12 +100,8 @@ int proxy_choose(struct wsup_hs *hs)
 	for (i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcmp(proxy->scheme, known[i]))
 			return 0;
-	/* https:// has its place between connecting and proxy_request() */
-	return hs_fail(hs, -EPROTONOSUPPORT,
-		       strcmp(proxy->scheme, "https") ?
-		       "%.*s%s: a proxy has to be http:// or socks5://" :
-		       "%.*s%s: https:// proxies are not supported yet",
-		       scheme, text, rest);
+	return hs_fail(hs, -EPROTONOSUPPORT, "%.*s%s: %s", scheme, text, rest,
+		       unknown(proxy->scheme));
 }
 
 /**
