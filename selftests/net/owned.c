@@ -124,6 +124,13 @@ TEST_F(owned, by_kcm)
 	works(_metadata, &self->p);
 }
 
+TEST_F(owned, by_kernel_tls)
+{
+	ASSERT_EQ(0, setsockopt(self->fd, IPPROTO_TCP, TCP_ULP, "tls", 4));
+	EXPECT_ERRNO(EEXIST, peer_attach(self->fd));
+	EXPECT_EQ(ENOPROTOOPT, peer_set(self->fd, WS_ROLE, variant->role));
+}
+
 TEST_F(owned, no_kcm_takes_it)
 {
 	int kcm = socket(AF_KCM, SOCK_DGRAM, KCMPROTO_CONNECTED);

@@ -181,7 +181,7 @@ int wsup_connect(const char *url, const struct wsup_config *config,
 
 /**
  * wsup_attach() - let the kernel frame after a handshake made elsewhere
- * @fd: connected TCP socket, with kernel TLS or without
+ * @fd: connected TCP socket without kernel TLS
  * @role: WS_SERVER or WS_CLIENT of <linux/ws.h>
  * @early: bytes read behind the handshake's blank line, or NULL
  * @len: how many, at most 65536

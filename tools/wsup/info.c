@@ -79,8 +79,6 @@ static void print_info(const struct ws_info *info)
 {
 	printf("%s %s", role_name(info), state_name(info));
 	print_closing(info);
-	if (info->flags & WS_INFO_TLS)
-		printf(" tls");
 	if (info->flags & WS_INFO_TX_OPEN)
 		printf(" tx-open");
 	if (info->flags & WS_INFO_TX_WAITING)

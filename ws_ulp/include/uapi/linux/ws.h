@@ -17,12 +17,6 @@
 /* Name of the ULP: setsockopt(fd, IPPROTO_TCP, TCP_ULP, "ws", sizeof("ws")). */
 #define WS_ULP_NAME		"ws"
 
-/*
- * Attach on top of a socket that already runs kernel TLS: level SOL_IP or
- * SOL_IPV6, value int 1.
- */
-#define WS_SO_ATTACH		22355
-
 /* Socket options of level SOL_WS. Unless noted the value is an int. */
 #define WS_ROLE			1	/* WS_SERVER or WS_CLIENT, once */
 #define WS_RX_PRELOAD		2	/* bytes, before WS_ROLE; set only */
@@ -177,7 +171,6 @@ struct ws_close {
 #define WS_INFO_FAILED		0x08	/* a rule broken, or time over */
 #define WS_INFO_TX_OPEN		0x10	/* a message is being sent */
 #define WS_INFO_TX_WAITING	0x20	/* a frame waits for the lower layer */
-#define WS_INFO_TLS		0x40	/* kernel TLS below */
 
 /**
  * struct ws_info - what WS_INFO returns; grows at its end only
