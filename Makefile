@@ -21,7 +21,7 @@ tools	:= $(MAKE) -C tools OBJ=$(CURDIR)/build/$(if $(root),tools,host)
 .PHONY: modules tools install clean
 modules:
 	@mkdir -p $(objects)
-	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/ws_ulp $(objects)
+	@cp -rsf $(addprefix $(CURDIR)/,Kbuild VERSION ws_ulp) $(objects)
 	@find $(objects) -xtype l -delete
 	+$(MAKE) -C $(KDIR) M=$(objects) W=$(W) modules
 

@@ -85,4 +85,8 @@ module_exit(ws_exit);
 
 MODULE_DESCRIPTION("WebSocket framing as a TCP upper-layer protocol");
 MODULE_LICENSE("GPL");
+/* Inside of a kernel tree a module is of that kernel's version. */
+#ifdef WS_VERSION
+MODULE_VERSION(WS_VERSION);
+#endif
 MODULE_ALIAS_TCP_ULP("ws");
