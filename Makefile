@@ -79,7 +79,7 @@ lint:
 else
 
 VM	:= selftests/vm
-KERNELS	:= 6.12 7.2
+KERNELS	:= stable backports
 
 # Scripts of their own, which boot what they need
 RUNS	:= demo conformance interop mutants bench coverage

@@ -35,11 +35,29 @@ use_printed() {
 	done
 }
 
+# kernel_named NAME FILE: the line of FILE about it. A kernel is called by what
+# it is; a version is one that this has to be.
+kernel_named() {
+	local name=$1 series='' line
+
+	case $name in
+	6.12) name=stable series=6.12 ;;
+	7.x | 7.2) name=backports series=7 ;;
+	esac
+	line=$(grep "^$name " "$2") || die "no such kernel: $1"
+	case $line in
+	"$name ${series:+$series.}"*) echo "$line" ;;
+	*) die "no kernel $1: $line" ;;
+	esac
+}
+
 # find_kernel NAME [ROOT]: sets base (the directory of ROOT or of base), abi,
 # image, kdir (its build directory in the base root) and bind (what that needs
 # at /cache there)
 # shellcheck disable=SC2034 # for the scripts that ask
 find_kernel() {
+	local label='' kernel
+
 	use_printed "$vm/root" "${2-base}"
 	base=$used
 	if [ "$1" = debug ] || [ "$1" = uml ]; then
@@ -50,10 +68,10 @@ find_kernel() {
 		kdir=/cache/build
 		return
 	fi
-	abi=$(awk -v name="$1" '$1 == name { print $2 }' "$base/kernels")
-	[ -n "$abi" ] || die "no such kernel: $1"
+	kernel=$(kernel_named "$1" "$base/kernels")
+	read -r label abi _ <<<"$kernel"
 	bind=''
-	image=$base/vmlinuz-$1
+	image=$base/vmlinuz-$label
 	kdir=/lib/modules/$abi/build
 }
 
