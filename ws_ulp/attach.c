@@ -9,6 +9,7 @@
 #include <linux/tcp.h>
 #include <net/inet_common.h>
 
+#include "stream.h"
 #include "trace.h"
 #include "ws.h"
 
@@ -105,21 +106,9 @@ static void check_done(struct ws_ctx *ctx)
 		ws_queue_work(ctx);
 }
 
-/*
- * Wakes the application only for what it can read: never for half a header.
- * A reader of records may wait for a part that fills its buffer.
- */
 static void rx_event(struct ws_ctx *ctx)
 {
-	bool records = ctx->rx_mode == WS_RX_RECORDS;
-	u32 before = ws_rx_level(ctx);
-	u32 avail = ctx->rd.avail;
-	u32 flags = ctx->flags;
-
 	ws_rx_scan(ctx);
-	if (ws_rx_level(ctx) > before || (records && ctx->rd.avail > avail) ||
-	    (flags ^ ctx->flags) & (WS_F_RX_END | WS_F_FAILED))
-		ctx->proto->data_ready(ctx->sk);
 	check_done(ctx);
 }
 
@@ -440,6 +429,8 @@ int ws_activate(struct ws_ctx *ctx, int role)
 		TCP_SKB_CB(skb)->seq = ctx->scan.seq;
 	}
 	ctx->rd.seq = ctx->scan.seq;
+	if (ws_msgq(ctx))
+		ws_msgq_open(ctx);	/* its positions begin here */
 	ctx->rules.masked = role == WS_SERVER;
 	ctx->flags |= WS_F_ACTIVE | (role == WS_CLIENT ? WS_F_CLIENT : 0);
 	ctx->last_rx = (u32)jiffies;
@@ -480,10 +471,7 @@ void ws_detach(struct ws_ctx *ctx)
 	ctx->flags |= WS_F_GONE;
 	ws_tx_drop(ctx);
 	ws_msgq_purge(ctx);
-	if (ctx->aux) {
-		kfree_skb(ctx->aux->preload);	/* charged to the socket */
-		ctx->aux->preload = NULL;
-	}
+	ws_stream_drop_preload(ctx);
 	write_lock_bh(&sk->sk_callback_lock);
 	if (sk->sk_data_ready == ws_data_ready)
 		sk->sk_data_ready = p->data_ready;

@@ -208,13 +208,18 @@ void ws_tx_kick(struct ws_ctx *ctx)
 		send_fin(ctx);
 }
 
-static void rx_ping(struct ws_ctx *ctx, const u8 *p, unsigned int len)
+static void rx_ping(struct ws_ctx *ctx, const u8 *p, unsigned int len,
+		    bool late)
 {
 	ctx->rx_pings++;
 	ws_mib(ctx, WS_MIB_RX_PING, 1);
 	if (!ws_is(ctx, WS_F_AUTO_PONG) || ws_is(ctx, WS_F_CLOSE_SENT) ||
 	    !tcp_sends(ctx->sk))
 		return;
+	if (late) {	/* the end of the pass sends it */
+		keep_pong(ctx, p, len);
+		return;
+	}
 	if ((ctx->aux && ctx->aux->pong_len >= 0) || !ws_tx_push(ctx) ||
 	    send_pong(ctx, p, len)) {
 		keep_pong(ctx, p, len);
@@ -275,21 +280,22 @@ static void rx_close(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 }
 
 /**
- * ws_rx_control() - act on a control frame
+ * ws_ctrl_recv() - act on a control frame
  * @ctx: context
  * @opcode: its opcode; a negotiated one is only delivered
  * @p: payload, unmasked
  * @len: bytes of it
+ * @late: of many in one pass: a pong is only kept, see ws_tx_kick()
  *
  * Context: socket lock held, any context. Called once for each frame, in
  * order, when the scanner passes it.
  */
-void ws_rx_control(struct ws_ctx *ctx, u8 opcode, const u8 *p,
-		   unsigned int len)
+void ws_ctrl_recv(struct ws_ctx *ctx, u8 opcode, const u8 *p,
+		  unsigned int len, bool late)
 {
 	switch (opcode) {
 	case WS_OP_PING:
-		rx_ping(ctx, p, len);
+		rx_ping(ctx, p, len, late);
 		break;
 	case WS_OP_PONG:
 		rx_pong(ctx, p, len);
@@ -355,19 +361,8 @@ void ws_abort(struct ws_ctx *ctx, int err)
 {
 	if (ws_is(ctx, WS_F_ABORT))
 		return;
-	if (err == ECONNABORTED) {
-		/* what lies in the queue is not what we think */
-		ctx->tcp_seq = tcp_sk(ctx->sk)->copied_seq;
-		ctx->rd.seq = ctx->tcp_seq;
-		ctx->scan.seq = ctx->tcp_seq;
-		ctx->rd.avail = 0;
-		ctx->rd.events = 0;
-		ctx->rd.whole = 0;
-		if (ctx->aux && ctx->aux->preload) {
-			kfree_skb(ctx->aux->preload);
-			ctx->aux->preload = NULL;
-		}
-	}
+	if (err == ECONNABORTED)
+		ws_rx_void(ctx);
 	ctx->flags |= WS_F_ABORT | WS_F_FAILED | WS_F_RX_END;
 	ctx->rx_err = err;
 	ctx->abort_err = err;
@@ -572,8 +567,7 @@ static void expire_ping(struct ws_ctx *ctx)
 		return;
 	trace_ws_expire(ctx->sk, "ping");
 	if (ws_is(ctx, WS_F_PING_OUT) && live->ping_timeout) {
-		if (ctx->rd.avail || ctx->rd.events ||
-		    (ws_msgq(ctx) && !ws_msgq_empty(ctx))) {
+		if (ctx->rd.avail || ctx->rd.events) {
 			/* the reader is late, not the peer */
 			live->ping_at = (u32)jiffies;
 			return;
@@ -628,9 +622,9 @@ void ws_expire(struct ws_ctx *ctx)
 	if (ws_is(ctx, WS_F_RETRY)) {
 		ctx->flags &= ~WS_F_RETRY;
 		ws_rx_scan(ctx);
+		if (!ws_rx_level(ctx))
+			ws_rx_consume(ctx);
 		ws_tx_kick(ctx);
-		if (ws_rx_level(ctx))
-			ctx->proto->data_ready(ctx->sk);
 		if (!ctx->wait.len)
 			ws_tx_wake(ctx);
 	}

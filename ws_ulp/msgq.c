@@ -1,56 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * WS_RX_MESSAGE: payload moves out of TCP's queue as it arrives, unmasked and
- * checked, into buffers charged to the receive buffer. The application is
- * woken for whole messages, and a peer that cuts its message into thousands
- * of segments does not fill the receive buffer with their overhead.
+ * WS_RX_MESSAGE: the application is woken for whole messages, and sees no part
+ * of one that turns bad. Messages stay in the stream until they are read. Of a
+ * message that is not whole nothing can be read, so when it takes too much of
+ * the receive buffer, because it came in thousands of segments or fragments,
+ * its payload is gathered in buffers of our own.
+ *
+ * Control frames that the application wants come before the message that they
+ * stand in.
  */
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
+#include "mask.h"
+#include "reader.h"
+#include "stream.h"
+#include "utf8.h"
 #include "ws.h"
 
-/* Room of a buffer whose message may go on: a small power of two in all. */
+/* Room of a buffer of gathered payload: a page in all. */
 #define CHUNK	SKB_WITH_OVERHEAD(4096)
 
 /**
- * struct ws_msgq - messages on their way to the application
- * @q: buffers, in order; a message is one or more of them
- * @whole: messages in @q that are there to their end
- * @part: the last buffer in @q belongs to a message that is not
- * @first: with @part, the first buffer of that message
+ * struct ws_msgq - what WS_RX_MESSAGE keeps besides the reader's position
+ * @part: gathered payload of the message at the reader, which goes on there
+ * @len: bytes in @part that were not read
+ * @off: bytes of the first buffer in @part that were read
+ * @ctrl_seq: control frames before it were delivered
+ * @begun: a part of the message was returned
+ * @in_ctrl: a part of a control frame was returned, and @ctrl is in it
+ * @ctrl: the reader of control frames
+ * @text: the frame at the scanner is text to be checked
+ * @utf8: state of that check
+ * @key: masking key at the scanner
  */
 struct ws_msgq {
-	struct sk_buff_head	q;
-	u32			whole;
-	bool			part;
-	struct sk_buff		*first;
+	struct sk_buff_head	part;
+	u32			len;
+	u32			off;
+	u32			ctrl_seq;
+	bool			begun;
+	bool			in_ctrl;
+	struct ws_reader	ctrl;
+	bool			text;
+	u16			utf8;
+	u32			key;
 };
 
 /**
- * struct chunk - what the control block of a buffer in ws_msgq.q holds
- * @frame: what its bytes belong to
- * @off: bytes of it that were read
- * @eor: the message ends with it
- */
-struct chunk {
-	struct ws_frame	frame;
-	u32		off;
-	bool		eor;
-};
-
-static struct chunk *chunk_of(const struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct chunk) > sizeof(skb->cb));
-	return (struct chunk *)skb->cb;
-}
-
-/**
- * ws_msgq_open() - WS_RX_MESSAGE was set
+ * ws_msgq_open() - WS_RX_MESSAGE was set, or becomes active
  * @ctx: context
  *
- * The queue stays for as long as the socket: poll() looks at it without a
- * lock. The caller sets the mode after this.
+ * It stays for as long as the socket. The caller sets the mode after this.
  * Context: process, socket lock held.
  * Return: 0, -ENOMEM.
  */
@@ -60,232 +61,451 @@ int ws_msgq_open(struct ws_ctx *ctx)
 
 	if (!aux)
 		return -ENOMEM;
-	if (aux->msgq)
-		return 0;
-	aux->msgq = kzalloc(sizeof(*aux->msgq), GFP_KERNEL_ACCOUNT);
-	if (!aux->msgq)
-		return -ENOMEM;
-	skb_queue_head_init(&aux->msgq->q);
+	if (!aux->msgq) {
+		aux->msgq = kzalloc(sizeof(*aux->msgq), GFP_KERNEL_ACCOUNT);
+		if (!aux->msgq)
+			return -ENOMEM;
+		__skb_queue_head_init(&aux->msgq->part);
+	}
+	aux->msgq->ctrl_seq = ctx->rd.seq;
 	return 0;
 }
 
 /**
- * ws_msgq_purge() - forget all messages: nobody will read them
+ * ws_msgq_purge() - forget the message at the reader: no call will read it
  * @ctx: context
  *
- * Context: process, socket lock held.
+ * Context: socket lock held, any context.
  */
 void ws_msgq_purge(struct ws_ctx *ctx)
 {
-	struct ws_msgq *mq = ctx->aux ? ctx->aux->msgq : NULL;
+	struct ws_msgq *mq = unlikely(ctx->aux) ? ctx->aux->msgq : NULL;
 
-	if (!mq)
+	if (likely(!mq))
 		return;
-	__skb_queue_purge(&mq->q);
-	WRITE_ONCE(mq->whole, 0);
-	mq->part = false;
+	__skb_queue_purge(&mq->part);
+	mq->len = 0;
+	mq->off = 0;
+	mq->in_ctrl = false;
+}
+
+/**
+ * ws_msgq_busy() - is a message there that was not read to its end?
+ * @ctx: context in WS_RX_MESSAGE
+ *
+ * Context: socket lock held.
+ * Return: true if so, whole or not.
+ */
+bool ws_msgq_busy(const struct ws_ctx *ctx)
+{
+	return ctx->rd.whole || ctx->rd.avail || ctx->scan.msg.open ||
+	       ctx->scan.left || ctx->aux->msgq->len;
+}
+
+/* What is checked while it arrives: text, but not of an extension. */
+static bool is_text(const struct ws_ctx *ctx, u8 b0)
+{
+	return ws_is(ctx, WS_F_UTF8) &&
+	       (b0 & (WS_B0_OPCODE | WS_RSV_MASK)) == WS_OP_TEXT;
+}
+
+/**
+ * ws_msgq_frame() - the scanner begins a data frame
+ * @ctx: context in any mode
+ * @h: its header
+ *
+ * Context: socket lock held, any context.
+ */
+void ws_msgq_frame(struct ws_ctx *ctx, const struct ws_hdr *h)
+{
+	struct ws_msgq *mq = ws_msgq(ctx);
+
+	if (likely(!mq))
+		return;
+	mq->key = h->key;
+	if (ws_hdr_opcode(h) == WS_OP_CONT)
+		return;
+	mq->text = is_text(ctx, h->b0);
+	mq->utf8 = WS_UTF8_OK;
+}
+
+/**
+ * ws_msgq_check() - judge payload at the scanner
+ * @ctx: context in any mode
+ * @at: the scanner's place
+ * @n: bytes of the frame that have arrived
+ *
+ * Context: socket lock held, any context.
+ * Return: how many are good; less than @n: the next one is not UTF-8.
+ */
+u32 ws_msgq_check(struct ws_ctx *ctx, const struct ws_cursor *at, u32 n)
+{
+	struct ws_msgq *mq = ws_msgq(ctx);
+	struct ws_cursor cur;
+	u8 buf[256] __uninitialized;
+	u32 done = 0;
+
+	if (likely(!mq || !mq->text))
+		return n;
+	cur = *at;
+	while (done < n) {
+		u32 step = min_t(u32, sizeof(buf), n - done), good;
+
+		ws_cursor_gather(ctx, &cur, buf, &step);
+		if (!step)
+			break;
+		ws_mask(buf, step, mq->key);
+		good = ws_utf8_check(&mq->utf8, buf, step);
+		done += good;
+		if (good < step)
+			break;
+		mq->key = ws_mask_turn(mq->key, step);
+		ws_cursor_skip(ctx, &cur, step);
+	}
+	return done;
+}
+
+/**
+ * ws_msgq_text_ends() - may the message end at the scanner?
+ * @ctx: context in any mode
+ *
+ * Context: socket lock held, any context.
+ * Return: false: it is text, and ends in the middle of a character.
+ */
+bool ws_msgq_text_ends(const struct ws_ctx *ctx)
+{
+	const struct ws_msgq *mq = ws_msgq(ctx);
+
+	return !mq || !mq->text || mq->utf8 == WS_UTF8_OK;
+}
+
+/**
+ * ws_msgq_was_read() - was the control frame at this place delivered before?
+ * @ctx: context in any mode
+ * @seq: sequence number of its header
+ *
+ * Context: socket lock held, any context.
+ * Return: true if so: the reader passes over it.
+ */
+bool ws_msgq_was_read(const struct ws_ctx *ctx, u32 seq)
+{
+	return ws_msgq(ctx) && before(seq, ctx->aux->msgq->ctrl_seq);
+}
+
+/* Sequence numbers are compared within 2 GB: it must not fall behind. */
+static void follow_reader(struct ws_ctx *ctx)
+{
+	struct ws_msgq *mq = ctx->aux->msgq;
+
+	if (before(mq->ctrl_seq, ctx->rd.seq))
+		mq->ctrl_seq = ctx->rd.seq;
 }
 
 static struct sk_buff *new_chunk(struct ws_ctx *ctx)
 {
-	/* what is there to its end needs no room for more */
-	u32 size = ctx->rd.whole ? min_t(u32, ctx->rd.avail, CHUNK) : CHUNK;
-	struct sk_buff *skb = alloc_skb(size, GFP_ATOMIC | __GFP_NOWARN);
+	struct sk_buff *skb = alloc_skb(CHUNK, GFP_ATOMIC | __GFP_NOWARN);
 
 	if (skb && !sk_rmem_schedule(ctx->sk, skb, skb->truesize)) {
 		kfree_skb(skb);
-		skb = NULL;
-	}
-	if (!skb) {
-		ctx->flags |= WS_F_RETRY;
-		ws_timer_set(ctx);
 		return NULL;
 	}
-	skb_set_owner_r(skb, ctx->sk);
-	*chunk_of(skb) = (struct chunk){ };
+	if (skb)
+		skb_set_owner_r(skb, ctx->sk);
 	return skb;
 }
 
-/* A message turned bad: the application never sees a part of it. */
-static void drop_part(struct ws_msgq *mq)
+/* More of the message's payload to the end of a buffer. */
+static int fill_chunk(struct ws_ctx *ctx, struct sk_buff *skb, u32 *n)
 {
-	struct sk_buff *skb;
-
-	while (mq->part) {
-		skb = skb_peek_tail(&mq->q);
-		if (!skb || chunk_of(skb)->eor)
-			break;
-		__skb_unlink(skb, &mq->q);
-		kfree_skb(skb);
-	}
-	mq->part = false;
-}
-
-/* Where more of the message that has begun goes. */
-static struct sk_buff *tail_chunk(struct ws_msgq *mq)
-{
-	struct sk_buff *skb = mq->part ? skb_peek_tail(&mq->q) : NULL;
-
-	return skb && skb_tailroom(skb) ? skb : NULL;
-}
-
-static int fill_chunk(struct ws_ctx *ctx, struct sk_buff *skb,
-		      struct ws_pass *ps)
-{
+	struct ws_pass ps = { .cmsg = true, .len = skb_tailroom(skb) };
+	struct kvec kv = { skb_tail_pointer(skb), ps.len };
 	struct iov_iter to;
-	struct kvec kv;
 	int err;
 
-	ps->len = skb_tailroom(skb);
-	ps->to = &to;
-	kv = (struct kvec){ skb_tail_pointer(skb), ps->len };
-	iov_iter_kvec(&to, ITER_DEST, &kv, 1, ps->len);
-	err = ws_rx_pass(ctx, ps);
-	skb_put(skb, ps->done);
+	iov_iter_kvec(&to, ITER_DEST, &kv, 1, ps.len);
+	ps.to = &to;
+	err = ws_rx_pass(ctx, &ps);
+	skb_put(skb, ps.done);
+	*n = ps.done;
 	return err;
 }
 
-static void queue_part(struct ws_msgq *mq, struct sk_buff *skb)
-{
-	if (!mq->part)
-		mq->first = skb;
-	__skb_queue_tail(&mq->q, skb);
-	mq->part = true;
-}
-
-/* More of a message. Return: something moved. */
-static bool fill_data(struct ws_ctx *ctx)
+/* Return: bytes gathered; 0: no more; -errno, -ENOMEM among them. */
+static int gather_some(struct ws_ctx *ctx)
 {
 	struct ws_msgq *mq = ctx->aux->msgq;
-	struct ws_pass ps = { .cmsg = true, .data_only = mq->part };
-	struct sk_buff *old = tail_chunk(mq);
-	struct sk_buff *skb = old ? old : new_chunk(ctx);
+	struct sk_buff *skb = skb_peek_tail(&mq->part), *fresh = NULL;
+	u32 n = 0;
 	int err;
 
-	if (!skb)
-		return false;
-	err = fill_chunk(ctx, skb, &ps);
-	if (err)
-		drop_part(mq);
-	if (err || (!ps.done && !ps.eor)) {
-		if (!old)
-			kfree_skb(skb);
-		return false;
+	if (!skb || !skb_tailroom(skb)) {
+		fresh = new_chunk(ctx);
+		if (!fresh)
+			return -ENOMEM;
+		skb = fresh;
 	}
-	ps.frame.flags |= chunk_of(skb)->frame.flags & WS_F_FIRST;
-	chunk_of(skb)->frame = ps.frame;
-	chunk_of(skb)->eor = ps.eor;
-	if (!old)
-		queue_part(mq, skb);
-	if (ps.eor) {
-		mq->part = false;
-		WRITE_ONCE(mq->whole, mq->whole + 1);
-	}
-	return true;
+	err = fill_chunk(ctx, skb, &n);
+	mq->len += n;
+	if (fresh && n)
+		__skb_queue_tail(&mq->part, fresh);
+	else
+		kfree_skb(fresh);
+	return err ? : n;
 }
 
-/* A control frame to deliver, in the middle of a message: goes before it. */
-static bool fill_ctrl(struct ws_ctx *ctx)
+/**
+ * ws_msgq_gather() - make room for the rest of a message that is not whole
+ * @ctx: context in WS_RX_MESSAGE that has nothing to read
+ *
+ * No cursor is good afterwards.
+ * Context: socket lock held, any context.
+ * Return: false: without memory; try again later.
+ */
+bool ws_msgq_gather(struct ws_ctx *ctx)
 {
 	struct ws_msgq *mq = ctx->aux->msgq;
-	struct ws_pass ps = { .cmsg = true };
-	struct sk_buff *skb = new_chunk(ctx);
+	struct sock *sk = ctx->sk;
+	int ret = 1;
 
-	if (!skb)
-		return false;
-	if (fill_chunk(ctx, skb, &ps) || !ps.eor) {
+	if (atomic_read(&sk->sk_rmem_alloc) <= sk->sk_rcvbuf / 4)
+		return true;
+	while (ctx->rd.avail && ret > 0)
+		ret = gather_some(ctx);
+	follow_reader(ctx);
+	if (ret < 0 && ret != -ENOMEM)
+		ws_rx_judge(ctx, ret);
+	else if (mq->len > sk->sk_rcvbuf / 2)
+		/* SO_RCVBUF is smaller than when the limit was set */
+		ws_rx_fail(ctx, WS_CODE_TOO_BIG);
+	ws_stream_release(ctx);
+	return ret != -ENOMEM;
+}
+
+/*
+ * The next control frame to deliver: at the reader, or within the message that
+ * begins or goes on there. Return: its place in *seq, or false.
+ */
+static bool find_ctrl(struct ws_ctx *ctx, u32 *seq)
+{
+	const struct ws_reader *rd = &ctx->rd;
+	struct ws_msgq *mq = ctx->aux->msgq;
+	bool ahead = after(mq->ctrl_seq, rd->seq);
+	bool last = !ahead && rd->left && rd->b0 & WS_B0_FIN;
+	u32 at = ahead ? mq->ctrl_seq : rd->seq, n;
+	struct ws_cursor cur = ws_stream_at(ctx, at);
+	u64 skip = ahead ? 0 : rd->left;
+	u8 buf[WS_HDR_MAX] __uninitialized;
+	struct ws_hdr h;
+
+	while (rd->events && !last && skip < ctx->scan.seq - at) {
+		at += skip;
+		ws_cursor_skip(ctx, &cur, skip);
+		n = min_t(u32, WS_HDR_MAX, ctx->scan.seq - at);
+		if (!ws_hdr_parse(&h, ws_cursor_peek(ctx, &cur, buf, &n), n))
+			return false;
+		*seq = at;
+		if (!ws_opcode_is_ctrl(ws_hdr_opcode(&h)))
+			last = ws_hdr_fin(&h);
+		else if (ws_rx_delivers(ctx, ws_hdr_opcode(&h)))
+			return true;
+		skip = h.size + h.len;
+	}
+	return false;
+}
+
+static int ctrl_pass(struct ws_ctx *ctx, struct ws_pass *ps)
+{
+	struct ws_msgq *mq = ctx->aux->msgq;
+	struct ws_reader main = ctx->rd, *rd = &ctx->rd;
+	int err;
+
+	/* the reader is in the control frame for as long as the pass lasts */
+	rd->seq = mq->ctrl.seq;
+	rd->left = mq->ctrl.left;
+	rd->key = mq->ctrl.key;
+	rd->b0 = mq->ctrl.b0;
+	rd->ctrl_first = mq->ctrl.ctrl_first;
+	err = ws_rx_pass(ctx, ps);
+	mq->ctrl = *rd;
+	main.events = rd->events;
+	main.whole = rd->whole;
+	*rd = main;
+	return err;
+}
+
+/* Return: 1: a control frame was read; 0: there is none; or a negative errno */
+static int read_ctrl(struct ws_ctx *ctx, struct ws_pass *ps)
+{
+	struct ws_msgq *mq = ctx->aux->msgq;
+	u32 seq;
+	int err;
+
+	if (!ctx->rd.whole)
+		return 0;
+	if (!mq->in_ctrl) {
+		if (mq->begun || !find_ctrl(ctx, &seq))
+			return 0;
+		if (!ps->cmsg)
+			return -EIO;
+		mq->ctrl = (struct ws_reader){ .seq = seq };
+		mq->ctrl_seq = seq;
+	} else if (!ps->cmsg) {
+		return -EIO;
+	}
+	err = ctrl_pass(ctx, ps);
+	mq->in_ctrl = mq->ctrl.left;
+	if (ps->eor)
+		mq->ctrl_seq = mq->ctrl.seq;
+	return err ? : 1;
+}
+
+/* Gathered payload. A peek leaves it where it is. */
+static int read_part(struct ws_msgq *mq, struct ws_pass *ps)
+{
+	struct sk_buff *skb, *next;
+	u32 off = mq->off, n;
+
+	skb_queue_walk_safe(&mq->part, skb, next) {
+		n = min_t(size_t, ps->len - ps->done, skb->len - off);
+		if (!n)
+			break;
+		if (ps->to && copy_to_iter(skb->data + off, n, ps->to) != n)
+			return -EFAULT;
+		ps->done += n;
+		off += n;
+		if (!ps->peek) {
+			mq->len -= n;
+			mq->off = off;
+		}
+		if (off < skb->len)
+			break;
+		off = 0;
+		if (ps->peek)
+			continue;
+		mq->off = 0;
+		__skb_unlink(skb, &mq->part);
 		kfree_skb(skb);
-		return false;
 	}
-	chunk_of(skb)->frame = ps.frame;
-	chunk_of(skb)->eor = true;
-	__skb_queue_before(&mq->q, mq->first, skb);
-	WRITE_ONCE(mq->whole, mq->whole + 1);
-	return true;
+	return 0;
+}
+
+/* The message's payload behind what was gathered. */
+static int read_rest(struct ws_ctx *ctx, struct ws_pass *ps)
+{
+	struct ws_pass rest = { .to = ps->to, .len = ps->len,
+				.done = ps->done, .cmsg = true };
+	int err = ws_rx_pass(ctx, &rest);
+
+	ps->done = rest.done;
+	ps->eor = rest.eor;
+	return err;
+}
+
+/* Bytes from the reader, which is in a whole message, to its end. */
+static u32 message_left(struct ws_ctx *ctx)
+{
+	struct ws_reader saved = ctx->rd;
+	struct ws_pass ps = { .len = INT_MAX, .cmsg = true };
+
+	read_rest(ctx, &ps);
+	ctx->rd = saved;
+	return ps.done;
+}
+
+static void tell_frame(struct ws_ctx *ctx, struct ws_pass *ps, bool first,
+		       u32 left)
+{
+	const struct ws_reader *rd = &ctx->rd;
+
+	ps->frame.opcode = rd->msg_b0 & WS_B0_OPCODE;
+	ps->frame.flags = rd->msg_b0 & WS_RSV_MASK;
+	if (first)
+		ps->frame.flags |= WS_F_FIRST;
+	if (rd->b0 & WS_B0_FIN)
+		ps->frame.flags |= WS_F_FIN;
+	ps->frame.left = left;
+}
+
+/* A message that is whole. */
+static int read_message(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
+{
+	struct ws_msgq *mq = ctx->aux->msgq;
+	bool first = !mq->begun;
+	u32 gathered = mq->len, left;
+	int err;
+
+	err = read_part(mq, ps);
+	left = gathered - ps->done;	/* a peek takes nothing from mq->len */
+	if (!err && !left)
+		err = read_rest(ctx, ps);
+	if (err && !ps->done)
+		return err;
+	if (!ps->eor && (ps->cmsg || flags & MSG_TRUNC))
+		left += message_left(ctx);
+	tell_frame(ctx, ps, first, ps->eor ? 0 : left);
+	mq->begun = !ps->eor;
+	if (err || ps->eor || !(flags & MSG_TRUNC))
+		return err;
+	/* the length of all of it, whatever there was room for */
+	ps->done += left;
+	ps->trunc = true;
+	mq->begun = false;
+	if (!ps->peek) {
+		struct ws_pass rest = { .len = INT_MAX };
+
+		ws_msgq_purge(ctx);
+		err = read_rest(ctx, &rest);
+	}
+	return err;
+}
+
+static int read_next(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
+{
+	int ret;
+
+	for (;;) {
+		ret = read_ctrl(ctx, ps);
+		if (ret)
+			return min(ret, 0);
+		if (!ctx->rd.whole)
+			return 0;
+		ret = read_message(ctx, ps, flags);
+		/* read() cannot tell an empty one from the end: skipped */
+		if (ret || !ps->eor || ps->done || ps->cmsg)
+			return ret;
+		ps->eor = false;
+	}
 }
 
 /**
- * ws_msgq_fill() - move what the scanner found into the queue
+ * ws_msgq_read() - take from the first whole message
  * @ctx: context in WS_RX_MESSAGE
+ * @ps: what the caller has room for; filled with what was taken
+ * @flags: MSG_TRUNC; MSG_PEEK is @ps->peek, and leaves no trace
  *
- * Context: socket lock held, any context.
+ * Context: process, socket lock held.
+ * Return: as ws_rx_pass().
  */
-void ws_msgq_fill(struct ws_ctx *ctx)
+int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 {
-	while (ctx->rd.avail || ctx->rd.events) {
-		if (!fill_data(ctx) &&
-		    !(ctx->aux->msgq->part && ctx->rd.events && fill_ctrl(ctx)))
-			break;
-		ws_rx_consume(ctx);
+	struct ws_msgq *mq = ctx->aux->msgq;
+	struct ws_reader rd = ctx->rd, ctrl = mq->ctrl;
+	bool begun = mq->begun, in_ctrl = mq->in_ctrl;
+	u32 ctrl_seq;
+	int err;
+
+	follow_reader(ctx);
+	ctrl_seq = mq->ctrl_seq;
+	err = read_next(ctx, ps, flags);
+	ps->stop = ps->eor || ps->trunc;
+	if (ps->peek) {
+		ctx->rd = rd;
+		mq->ctrl = ctrl;
+		mq->begun = begun;
+		mq->in_ctrl = in_ctrl;
+		mq->ctrl_seq = ctrl_seq;
 	}
-	if (ws_rx_at_end(ctx)) {
-		drop_part(ctx->aux->msgq);
-		ws_rx_purge(ctx);
-	} else if (!ctx->rd.avail && !ctx->rd.events) {
-		ws_rx_consume(ctx);
-	}
-}
-
-/**
- * ws_msgq_ready() - messages that are there to their end
- * @ctx: context in WS_RX_MESSAGE
- *
- * Context: any.
- * Return: their number.
- */
-u32 ws_msgq_ready(const struct ws_ctx *ctx)
-{
-	return READ_ONCE(ctx->aux->msgq->whole);
-}
-
-/**
- * ws_msgq_empty() - is no part of any message there
- * @ctx: context in WS_RX_MESSAGE
- *
- * Context: socket lock held.
- * Return: true if there is none.
- */
-bool ws_msgq_empty(const struct ws_ctx *ctx)
-{
-	return skb_queue_empty(&ctx->aux->msgq->q);
-}
-
-/* A message without bytes: read() cannot tell it from the end. */
-static bool is_silent(const struct sk_buff *skb)
-{
-	const struct chunk *c = chunk_of(skb);
-
-	return c->eor && c->off == skb->len &&
-	       !ws_opcode_is_ctrl(c->frame.opcode);
-}
-
-/* Where the first whole message begins that a caller is to see, or NULL */
-static struct sk_buff *first_seen(const struct ws_msgq *mq, bool cmsg)
-{
-	struct sk_buff *skb;
-	u32 whole = mq->whole;
-
-	skb_queue_walk(&mq->q, skb) {
-		if (!whole)
-			break;
-		if (cmsg || !is_silent(skb))
-			return skb;
-		whole--;
-	}
-	return NULL;
-}
-
-/* Bytes from there to the end of the message. */
-static u32 message_left(const struct ws_msgq *mq, struct sk_buff *skb)
-{
-	u32 n = 0;
-
-	skb_queue_walk_from(&mq->q, skb) {
-		n += skb->len - chunk_of(skb)->off;
-		if (chunk_of(skb)->eor)
-			break;
-	}
-	return n;
+	return err;
 }
 
 /**
@@ -295,103 +515,10 @@ static u32 message_left(const struct ws_msgq *mq, struct sk_buff *skb)
  * Context: socket lock held.
  * Return: bytes; 0 without a whole message.
  */
-u32 ws_msgq_inq(const struct ws_ctx *ctx)
+int ws_msgq_inq(struct ws_ctx *ctx)
 {
-	const struct ws_msgq *mq = ctx->aux->msgq;
-	struct sk_buff *skb = first_seen(mq, false);
+	struct ws_pass ps = { .len = INT_MAX, .peek = true };
 
-	return skb ? message_left(mq, skb) : 0;
-}
-
-static void tell_frame(struct ws_pass *ps, const struct chunk *c, u32 left)
-{
-	u8 first = ps->done ? ps->frame.flags & WS_F_FIRST :
-			      c->frame.flags & WS_F_FIRST && !c->off ?
-			      WS_F_FIRST : 0;
-
-	ps->frame = c->frame;
-	ps->frame.flags = (c->frame.flags & ~WS_F_FIRST) | first;
-	ps->frame.left = left;
-}
-
-/* n bytes of a buffer were read. */
-static void chunk_done(struct ws_msgq *mq, struct sk_buff *skb, u32 n)
-{
-	struct chunk *c = chunk_of(skb);
-
-	c->off += n;
-	if (c->off < skb->len)
-		return;
-	if (c->eor)
-		WRITE_ONCE(mq->whole, mq->whole - 1);
-	__skb_unlink(skb, &mq->q);
-	kfree_skb(skb);
-}
-
-/* Messages that the caller does not see go. */
-static void drop_silent(struct ws_msgq *mq, const struct sk_buff *until)
-{
-	while (mq->whole && skb_peek(&mq->q) != until)
-		chunk_done(mq, skb_peek(&mq->q), 0);
-}
-
-/* Take the rest of the first message away: MSG_TRUNC. */
-static void drop_rest(struct ws_msgq *mq)
-{
-	struct sk_buff *skb;
-	bool eor = false;
-
-	while (!eor && (skb = skb_peek(&mq->q))) {
-		eor = chunk_of(skb)->eor;
-		chunk_done(mq, skb, skb->len - chunk_of(skb)->off);
-	}
-}
-
-/**
- * ws_msgq_read() - take from the first whole message
- * @ctx: context in WS_RX_MESSAGE
- * @ps: what the caller has room for; filled with what was taken
- * @flags: MSG_PEEK, MSG_TRUNC
- *
- * Context: process, socket lock held.
- * Return: 0, -EFAULT, or -EIO: a control frame, and no room to say so.
- */
-int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
-{
-	struct ws_msgq *mq = ctx->aux->msgq;
-	struct sk_buff *skb = first_seen(mq, ps->cmsg), *next;
-	bool end;
-	u32 left;
-
-	if (!ps->peek)
-		drop_silent(mq, skb);
-	if (!skb)
-		return 0;
-	left = message_left(mq, skb);
-	skb_queue_walk_from_safe(&mq->q, skb, next) {
-		struct chunk *c = chunk_of(skb);
-		u32 n = min_t(size_t, ps->len - ps->done, skb->len - c->off);
-
-		if (ws_opcode_is_ctrl(c->frame.opcode) && !ps->cmsg)
-			return -EIO;
-		if (n && copy_to_iter(skb->data + c->off, n, ps->to) != n)
-			return -EFAULT;
-		left -= n;
-		tell_frame(ps, c, left);
-		end = c->off + n == skb->len;
-		ps->done += n;
-		ps->eor = c->eor && end;
-		if (!ps->peek)
-			chunk_done(mq, skb, n);
-		if (!end || ps->eor)
-			break;
-	}
-	if (flags & MSG_TRUNC && left) {
-		/* the length of all of it, whatever there was room for */
-		ps->done += left;
-		ps->trunc = true;
-		if (!ps->peek)
-			drop_rest(mq);
-	}
-	return 0;
+	ws_msgq_read(ctx, &ps, 0);
+	return ps.done;
 }

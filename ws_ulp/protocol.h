@@ -66,6 +66,24 @@ static inline u32 ws_short_max(const struct ws_rules *r)
 	return max + 1;
 }
 
+/* As ws_short_message(), and tells the opcode: each byte is read once. */
+static inline u32 ws_short_message_op(const u8 *p, size_t n, bool masked,
+				      u32 max, u8 *opcode)
+{
+	u32 b0, len;
+
+	if (n < WS_HDR_MIN)
+		return 0;
+	b0 = READ_BYTE(p);
+	if (b0 != (WS_B0_FIN | 1) && b0 != (WS_B0_FIN | 2))
+		return 0;
+	len = READ_BYTE(p + 1) ^ (masked ? WS_B1_MASK : 0);
+	if (len > max || n - WS_HDR_MIN < (masked ? WS_KEY_SIZE : 0) + len)
+		return 0;
+	*opcode = b0 & WS_B0_OPCODE;
+	return len;
+}
+
 /**
  * ws_short_message() - is this a short message, all of it?
  * @p: a frame's first byte, outside of any other message
@@ -82,17 +100,9 @@ static inline u32 ws_short_max(const struct ws_rules *r)
  */
 static inline u32 ws_short_message(const u8 *p, size_t n, bool masked, u32 max)
 {
-	u32 b0, len;
+	u8 opcode;
 
-	if (n < WS_HDR_MIN)
-		return 0;
-	b0 = READ_BYTE(p);
-	if (b0 != (WS_B0_FIN | 1) && b0 != (WS_B0_FIN | 2))
-		return 0;
-	len = READ_BYTE(p + 1) ^ (masked ? WS_B1_MASK : 0);
-	if (len > max || n - WS_HDR_MIN < (masked ? WS_KEY_SIZE : 0) + len)
-		return 0;
-	return len;
+	return ws_short_message_op(p, n, masked, max, &opcode);
 }
 
 static inline u32 ws_short_hdr(bool masked)

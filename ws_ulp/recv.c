@@ -1,36 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 /* recvmsg(): what an application reads, in which mode, and when it waits. */
+#include <linux/compat.h>
 #include <linux/tcp.h>
 #include <net/busy_poll.h>
 #include <net/tcp.h>
 
+#include "reader.h"
+#include "stream.h"
 #include "ws.h"
 
+/* No byte will follow those that TCP has queued. */
+static bool tcp_ended(const struct sock *sk)
+{
+	return sk->sk_err || sk->sk_shutdown & RCV_SHUTDOWN ||
+	       sk->sk_state == TCP_CLOSE;
+}
+
+static int tcp_end(struct ws_ctx *ctx, bool keep)
+{
+	struct sock *sk = ctx->sk;
+
+	if (sk->sk_err)
+		return keep ? -sk->sk_err : sock_error(sk);
+	if (!ws_is(ctx, WS_F_TCP_GONE) && ws_rx_cut(ctx))
+		ctx->rx_err = ECONNRESET;	/* cut in a message */
+	ctx->flags |= WS_F_TCP_GONE;
+	return 0;
+}
+
 /*
- * Nothing to read. Return: 0 = the end, a negative errno once, 1 = wait. A peek
- * leaves empty messages where they are, so that the end may be behind them.
+ * Nothing to read. Return: 0 = the end, a negative errno once, 1 = wait, 2 =
+ * the scanner has more to look at. A peek leaves empty messages where they are,
+ * so that the end may be behind them.
  */
 static int why_nothing(struct ws_ctx *ctx, bool peek, bool keep)
 {
-	struct sock *sk = ctx->sk;
 	int err;
 
 	if (ws_is(ctx, WS_F_RX_SHUT))
 		return 0;
 	if (ws_rx_at_end(ctx) || (peek && ws_is(ctx, WS_F_RX_END))) {
 		ws_rx_reached_end(ctx);
-	} else if (sk->sk_err) {
-		return keep ? -sk->sk_err : sock_error(sk);
-	} else if (sk->sk_shutdown & RCV_SHUTDOWN ||
-		   sk->sk_state == TCP_CLOSE) {
-		if (!ws_is(ctx, WS_F_TCP_GONE) && ws_rx_cut(ctx))
-			ctx->rx_err = ECONNRESET;	/* cut in a message */
-		ctx->flags |= WS_F_TCP_GONE;
-	} else {
+	} else if (!tcp_ended(ctx->sk)) {
 		return 1;
+	} else if (ws_is(ctx, WS_F_BEHIND)) {
+		return 2;
+	} else {
+		err = tcp_end(ctx, keep);
+		if (err)
+			return err;
 	}
 	if (ws_is(ctx, WS_F_DEAD))
-		return keep ? -sk->sk_err : sock_error(sk);
+		return keep ? -ctx->sk->sk_err : sock_error(ctx->sk);
 	err = ctx->rx_err;
 	if (!keep)
 		ctx->rx_err = 0;
@@ -94,14 +115,6 @@ static int read_stream(struct ws_ctx *ctx, struct ws_pass *ps)
 	return err;
 }
 
-static int read_message(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
-{
-	int err = ws_msgq_read(ctx, ps, flags);
-
-	ps->stop = ps->eor || ps->trunc;
-	return err;
-}
-
 #define REC_MIN		(sizeof(struct ws_rec) + REC_ALIGN)
 
 /* Zeros up to the next record, as far as there is room. */
@@ -118,8 +131,7 @@ static void pad_record(struct ws_pass *ps, u32 len)
  */
 static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 {
-	struct ws_pass one = { .to = ps->to, .cmsg = true, .cur = ps->cur,
-			       .peek = ps->peek };
+	struct ws_pass one = { .to = ps->to, .cmsg = true, .cur = ps->cur };
 	struct ws_reader saved = ctx->rd;
 	struct iov_iter head = *ps->to;
 	struct ws_rec rec = { };
@@ -144,8 +156,7 @@ static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 	return err;
 undo:
 	*ps->to = head;
-	if (err != -EILSEQ)
-		ctx->rd = saved;
+	ctx->rd = saved;
 	ps->stop = true;
 	return err;
 }
@@ -153,11 +164,8 @@ undo:
 /* A part of a message, because the whole of it will not come or not fit. */
 static bool part_due(const struct ws_ctx *ctx, size_t room)
 {
-	const struct sock *sk = ctx->sk;
-
-	return ctx->rd.avail &&
-	       (ctx->rd.avail >= room || ws_rx_ending(ctx) ||
-		atomic_read(&sk->sk_rmem_alloc) > sk->sk_rcvbuf / 4);
+	return (ctx->rd.avail && ctx->rd.avail >= room) ||
+	       ws_rx_part_due(ctx);
 }
 
 static int read_records(struct ws_ctx *ctx, struct ws_pass *ps)
@@ -179,20 +187,37 @@ static int read_records(struct ws_ctx *ctx, struct ws_pass *ps)
 	return err;
 }
 
+static int read_mode(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
+{
+	if (ws_msgq(ctx))
+		return ws_msgq_read(ctx, ps, flags);
+	if (ctx->rx_mode == WS_RX_RECORDS)
+		return read_records(ctx, ps);
+	return read_stream(ctx, ps);
+}
+
 static int read_once(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 {
 	int err;
 
 	ws_rx_scan(ctx);
+	if (ps->peek)
+		ws_rx_judge(ctx, ws_rx_pass_quiet(ctx));
 	ps->cur = (struct ws_cursor){ };	/* the lock was dropped */
-	if (ws_msgq(ctx))
-		err = read_message(ctx, ps, flags);
-	else if (ctx->rx_mode == WS_RX_RECORDS)
-		err = read_records(ctx, ps);
-	else
-		err = read_stream(ctx, ps);
+	err = read_mode(ctx, ps, flags);
+	if (ps->peek)
+		return err == -EBADMSG ? -ECONNABORTED : err;
+	ws_rx_judge(ctx, err);
 	/* a failed connection keeps its error in rx_err, to be told once */
-	return err == -EILSEQ && !ps->peek ? 0 : err;
+	return err == -EILSEQ || err == -EBADMSG ? 0 : err;
+}
+
+/* Let others have the lock, and the processor. */
+static void pause(struct sock *sk)
+{
+	release_sock(sk);
+	cond_resched();
+	lock_sock(sk);
 }
 
 /* As bytes on TCP, but across nothing that separates messages. */
@@ -210,14 +235,16 @@ static int read_wait(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 		if (ps->done && !all)
 			return 0;
 		err = why_nothing(ctx, ps->peek, ps->peek || ps->done);
+		if (err <= 0)
+			return err;
 		/* the peer may wait for the window that was read from */
-		if (err > 0)
-			ws_rx_consume(ctx);
-		if (err > 0)
-			err = wait_readable(ctx, &timeo, ps->len -
-					    sizeof(struct ws_rec), ps->peek);
-		else if (!err)
-			return 0;
+		ws_rx_consume(ctx);
+		if (err == 2) {
+			pause(ctx->sk);
+			continue;
+		}
+		err = wait_readable(ctx, &timeo, ps->len -
+				    sizeof(struct ws_rec), ps->peek);
 		if (err)
 			return err;
 	}
@@ -228,7 +255,7 @@ static int inq_hint(struct ws_ctx *ctx)
 {
 	const struct ws_reader *rd = &ctx->rd;
 
-	if (rd->left && rd->avail)
+	if (rd->left && rd->avail && !ws_msgq(ctx))
 		return min_t(u64, rd->left, rd->avail);
 	return ws_rx_readable(ctx);
 }
@@ -243,6 +270,18 @@ static int recv_locked(struct ws_ctx *ctx, struct msghdr *msg,
 	if (msg->msg_get_inq)
 		msg->msg_inq = inq_hint(ctx);
 	return ps->done || ps->eor ? 0 : err;
+}
+
+/* Is there room for WS_FRAME? A 32-bit caller's header is shorter. */
+static bool frame_fits(const struct msghdr *msg, int flags)
+{
+	size_t head = sizeof(struct cmsghdr);
+
+#ifdef CONFIG_COMPAT
+	if (flags & MSG_CMSG_COMPAT)
+		head = sizeof(struct compat_cmsghdr);
+#endif
+	return msg->msg_controllen >= head + sizeof(struct ws_frame);
 }
 
 /**
@@ -263,8 +302,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 		.to = &msg->msg_iter,
 		.len = len,
 		.peek = flags & MSG_PEEK,
-		.cmsg = msg->msg_controllen >=
-			CMSG_SPACE(sizeof(struct ws_frame)),
+		.cmsg = frame_fits(msg, flags),
 	};
 	int err;
 
@@ -292,27 +330,6 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 	if (ctx->rx_mode != WS_RX_RECORDS && ps.cmsg && (ps.done || ps.eor))
 		put_cmsg(msg, SOL_WS, WS_FRAME, sizeof(ps.frame), &ps.frame);
 	return ps.done;
-}
-
-/**
- * ws_rx_level() - how much there is to read, in the mode's own unit
- * @ctx: context of an active socket
- *
- * The application is woken when it grows.
- * Context: any.
- * Return: bytes and events, or messages.
- */
-u32 ws_rx_level(const struct ws_ctx *ctx)
-{
-	/* Pairs with ws_rx_set_mode(). */
-	switch (smp_load_acquire(&ctx->rx_mode)) {
-	case WS_RX_MESSAGE:
-		return ws_msgq_ready(ctx);
-	case WS_RX_RECORDS:
-		return READ_ONCE(ctx->rd.whole) + part_due(ctx, SIZE_MAX);
-	default:
-		return READ_ONCE(ctx->rd.avail) + READ_ONCE(ctx->rd.events);
-	}
 }
 
 /**
@@ -361,6 +378,7 @@ int ws_rx_inq(struct ws_ctx *ctx)
 	struct ws_reader saved;
 
 	ws_rx_scan(ctx);
+	ws_rx_judge(ctx, ws_rx_pass_quiet(ctx));
 	if (ws_msgq(ctx))
 		return ws_msgq_inq(ctx);
 	saved = ctx->rd;
@@ -368,60 +386,29 @@ int ws_rx_inq(struct ws_ctx *ctx)
 		ps.done = records_inq(ctx);
 	else
 		ws_rx_pass(ctx, &ps);
-	if (!ws_is(ctx, WS_F_ABORT))
-		ctx->rd = saved;
+	ctx->rd = saved;
 	return ps.done;
 }
 
-/**
- * ws_rx_preload() - WS_RX_PRELOAD: bytes that the handshake had read
- * @ctx: context of a dormant socket
- * @data: stream bytes before those in TCP's queue
- * @len: how many, at most WS_PRELOAD_MAX; 0 takes them back
- *
- * Context: process, socket lock held.
- * Return: 0, -ENOBUFS.
+/*
+ * As SO_RCVLOWAT does: a message must fit the receive buffer, and TCP must be
+ * willing to offer it.
  */
-int ws_rx_preload(struct ws_ctx *ctx, const void *data, unsigned int len)
-{
-	struct ws_aux *aux = ws_aux(ctx, GFP_KERNEL);
-	struct sk_buff *skb = NULL;
-	int err;
-
-	if (!aux)
-		return -ENOBUFS;
-	if (len) {
-		skb = alloc_skb_with_frags(0, len, PAGE_ALLOC_COSTLY_ORDER,
-					   &err, GFP_KERNEL_ACCOUNT);
-		if (skb) {
-			skb->data_len = len;
-			skb->len = len;
-			skb_store_bits(skb, 0, data, len);
-		}
-		if (!skb)
-			return -ENOBUFS;
-		if (!sk_rmem_schedule(ctx->sk, skb, skb->truesize)) {
-			kfree_skb(skb);
-			return -ENOBUFS;
-		}
-		skb_set_owner_r(skb, ctx->sk);
-	}
-	kfree_skb(aux->preload);
-	aux->preload = skb;
-	return 0;
-}
-
-/* As SO_RCVLOWAT does: a message must fit the receive buffer. */
 static int raise_rcvbuf(struct sock *sk, u32 message_max)
 {
 	u64 need = 2ULL * message_max + SKB_TRUESIZE(4096);
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 clamp;
 
-	if (need <= sk->sk_rcvbuf)
-		return 0;
-	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK ||
-	    need > READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]))
-		return -ENOBUFS;
-	WRITE_ONCE(sk->sk_rcvbuf, need);
+	if (need > sk->sk_rcvbuf) {
+		if (sk->sk_userlocks & SOCK_RCVBUF_LOCK ||
+		    need > READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]))
+			return -ENOBUFS;
+		WRITE_ONCE(sk->sk_rcvbuf, need);
+	}
+	clamp = tcp_win_from_space(sk, sk->sk_rcvbuf);
+	if (clamp > tp->window_clamp)
+		WRITE_ONCE(tp->window_clamp, clamp);
 	return 0;
 }
 
@@ -447,6 +434,7 @@ int ws_rx_set_message_max(struct ws_ctx *ctx, u32 max)
 			return err;
 	}
 	ctx->rules.message_max = max;
+	ctx->flags &= ~WS_F_MAX_DEF;
 	return 0;
 }
 
@@ -457,15 +445,28 @@ static int enter_message_mode(struct ws_ctx *ctx)
 
 	/* Bytes that were counted as readable must stay so. */
 	if (ws_is(ctx, WS_F_ACTIVE) &&
-	    (ctx->scan.msg.open || ctx->scan.left || ctx->rd.avail ||
-	     ctx->rd.events))
+	    (ctx->scan.msg.open || ctx->scan.left ||
+	     !ws_rx_caught_up(ctx)))
 		return -EBUSY;
 	err = raise_rcvbuf(ctx->sk, max);
 	if (!err)
 		err = ws_msgq_open(ctx);
-	if (!err)
-		ctx->rules.message_max = max;
-	return err;
+	if (err)
+		return err;
+	if (!ctx->rules.message_max)
+		ctx->flags |= WS_F_MAX_DEF;
+	ctx->rules.message_max = max;
+	return 0;
+}
+
+static int leave_message_mode(struct ws_ctx *ctx)
+{
+	if (ws_msgq_busy(ctx))
+		return -EBUSY;
+	if (ws_is(ctx, WS_F_MAX_DEF))
+		ctx->rules.message_max = 0;
+	ctx->flags &= ~WS_F_MAX_DEF;
+	return 0;
 }
 
 /**
@@ -484,13 +485,38 @@ int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode)
 		return -EINVAL;
 	if (mode == ctx->rx_mode)
 		return 0;
-	if (ws_msgq(ctx) && !ws_msgq_empty(ctx))
+	if (ctx->rd.open && !ctx->rd.first)
 		return -EBUSY;
-	if (mode == WS_RX_MESSAGE)
+	if (ws_msgq(ctx))
+		err = leave_message_mode(ctx);
+	else if (mode == WS_RX_MESSAGE)
 		err = enter_message_mode(ctx);
 	if (err)
 		return err;
-	/* Pairs with ws_rx_level(): the queue is there before the mode. */
-	smp_store_release(&ctx->rx_mode, mode);
+	WRITE_ONCE(ctx->rx_mode, mode);
+	/* what is there already may be read now: release_sock() looks */
+	WRITE_ONCE(ctx->flags, ctx->flags & ~WS_F_PART_DUE);
+	if (ws_is(ctx, WS_F_ACTIVE))
+		ws_rx_consume(ctx);
+	return 0;
+}
+
+/**
+ * ws_rx_set_ctrl() - WS_RX_CTRL
+ * @ctx: context
+ * @mask: WS_CTRL_* to deliver from now on
+ *
+ * What was scanned before keeps the meaning that it had then.
+ * Context: process, socket lock held.
+ * Return: 0, -EINVAL, -EBUSY: something was scanned, and not read yet.
+ */
+int ws_rx_set_ctrl(struct ws_ctx *ctx, u32 mask)
+{
+	if (mask & ~(WS_CTRL_CLOSE | WS_CTRL_PING | WS_CTRL_PONG))
+		return -EINVAL;
+	ws_rx_judge(ctx, ws_rx_pass_quiet(ctx));
+	if (ctx->rd.seq != ctx->scan.seq && ctx->rx_ctrl != mask)
+		return -EBUSY;
+	ctx->rx_ctrl = mask;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <linux/uaccess.h>
 #include <net/tcp.h>
 
+#include "stream.h"
 #include "utf8.h"
 #include "ws.h"
 
@@ -119,21 +120,6 @@ static int set_ext(struct ws_ctx *ctx, u32 val)
 	return 0;
 }
 
-static int set_rx_ctrl(struct ws_ctx *ctx, u32 val)
-{
-	struct ws_pass ps = { };
-
-	if (val & ~(WS_CTRL_CLOSE | WS_CTRL_PING | WS_CTRL_PONG))
-		return -EINVAL;
-	/* What was scanned before keeps the meaning it had then. */
-	if (!ctx->rd.avail && !ctx->rd.events)
-		ws_rx_pass(ctx, &ps);	/* over frames that nobody reads */
-	if (ctx->rd.seq != ctx->scan.seq && ctx->rx_ctrl != val)
-		return -EBUSY;
-	ctx->rx_ctrl = val;
-	return 0;
-}
-
 static int set_int(struct ws_ctx *ctx, int optname, u32 val)
 {
 	const struct option *o = find_option(optname);
@@ -161,7 +147,7 @@ static int set_int(struct ws_ctx *ctx, int optname, u32 val)
 	case WS_RX_MESSAGE_MAX:
 		return ws_rx_set_message_max(ctx, val);
 	case WS_RX_CTRL:
-		return set_rx_ctrl(ctx, val);
+		return ws_rx_set_ctrl(ctx, val);
 	case WS_EXT:
 		return set_ext(ctx, val);
 	case WS_PING_INTERVAL:
@@ -260,7 +246,7 @@ static int set_option(struct ws_ctx *ctx, int optname,
 	case WS_RX_PRELOAD:
 		if (ws_is(ctx, WS_F_ACTIVE))
 			return -EALREADY;
-		return ws_rx_preload(ctx, req->preload, optlen);
+		return ws_stream_preload(ctx, req->preload, optlen);
 	case WS_CLOSE:
 		return set_close(ctx, &req->close);
 	default:

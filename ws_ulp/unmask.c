@@ -11,6 +11,7 @@
 
 #include "mask.h"
 #include "protocol.h"
+#include "reader.h"
 #include "utf8.h"
 #include "ws.h"
 
@@ -67,38 +68,6 @@ static int copy_masked(const u8 *p, struct iov_iter *to, u32 len, u32 key)
 {
 	return iterate_and_advance2(to, len, (void *)p, &key, unmask_to_user,
 				    unmask_to_kernel);
-}
-
-/**
- * ws_skb_span() - contiguous bytes of a buffer, where they lie
- * @skb: buffer
- * @off: offset within @skb
- * @len: bytes wanted; set to how many there are, at most as many
- *
- * Return: NULL for what has to be copied out: lists of skbs, pages in high
- * memory and on devices.
- */
-const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len)
-{
-	u32 start = skb_headlen(skb);
-	const skb_frag_t *f, *last;
-
-	if (off < start) {
-		*len = min(*len, start - off);
-		return skb->data + off;
-	}
-	if (IS_ENABLED(CONFIG_HIGHMEM) || !skb_frags_readable(skb))
-		return NULL;
-	/* by pointers: an index would be checked against the array's bounds */
-	f = skb_shinfo(skb)->frags;
-	last = f + skb_shinfo(skb)->nr_frags;
-	for (off -= start; f < last; off -= skb_frag_size(f++)) {
-		if (off < skb_frag_size(f)) {
-			*len = min(*len, skb_frag_size(f) - off);
-			return skb_frag_address(f) + off;
-		}
-	}
-	return NULL;
 }
 
 static int copy_text(struct ws_ctx *ctx, const u8 *p, struct iov_iter *to,
@@ -166,7 +135,6 @@ static int copy_span(struct ws_ctx *ctx, const u8 *p, struct iov_iter *to,
 int ws_copy_out(struct ws_ctx *ctx, const struct ws_cursor *cur,
 		struct iov_iter *to, u32 len)
 {
-	struct ws_reader *rd = &ctx->rd;
 	u8 bounce[BOUNCE] __uninitialized;
 	const u8 *p = cur->p;
 	int ret;
@@ -182,11 +150,8 @@ int ws_copy_out(struct ws_ctx *ctx, const struct ws_cursor *cur,
 	ret = copy_span(ctx, p, to, len, bounce);
 	if (ret < 0)
 		return ret;
-	rd->left -= ret;
-	rd->seq += ret;
-	if (!ws_opcode_is_ctrl(rd->b0))
-		rd->avail -= ret;
-	rd->key = ws_mask_turn(rd->key, ret);
+	ctx->rd.key = ws_mask_turn(ctx->rd.key, ret);
+	ws_reader_take(&ctx->rd, ret);
 	return ret;
 }
 
@@ -294,10 +259,10 @@ struct run {
 /* Within user_access_begin(). Return: a message was taken. */
 static __always_inline bool take_short(struct run *run, bool records)
 {
-	size_t len = ws_short_message(run->p, run->end - run->p, run->masked,
-				   run->max);
+	u8 opcode;
+	size_t len = ws_short_message_op(run->p, run->end - run->p,
+					 run->masked, run->max, &opcode);
 	size_t room = records ? record_room(len) : len;
-	u8 opcode = *run->p & WS_OP_TEXT ? WS_OP_TEXT : WS_OP_BINARY;
 	const u8 *p = run->p + ws_short_hdr(run->masked);
 	u8 __user *u = run->u;
 	u32 key = 0;
@@ -346,8 +311,9 @@ static void run_end(struct run *run, struct ws_ctx *ctx, struct ws_pass *ps,
 	ps->to->count -= out;
 	ps->done += out;
 	rd->seq += n;
-	rd->avail -= n - messages * ws_short_hdr(run->masked);
-	rd->whole -= messages;
+	WRITE_ONCE(rd->avail, rd->avail - n +
+		   messages * ws_short_hdr(run->masked));
+	WRITE_ONCE(rd->whole, rd->whole - messages);
 }
 
 /**

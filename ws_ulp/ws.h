@@ -59,6 +59,9 @@ enum {
 	WS_F_TCP_GONE	= BIT(24),	/* TCP ended without Close: 1006 */
 	WS_F_LINGER_CNT	= BIT(25),	/* counted in ws_net.closing */
 	WS_F_EXPIRED	= BIT(26),	/* WS_CLOSE_TIMEOUT has passed */
+	WS_F_BEHIND	= BIT(27),	/* the scanner: its work goes on */
+	WS_F_PART_DUE	= BIT(28),	/* of a message, in WS_RX_RECORDS */
+	WS_F_MAX_DEF	= BIT(29),	/* WS_RX_MESSAGE's default limit */
 	WS_F_DEAD	= BIT(30),	/* WS_PING_TIMEOUT: sk_err tells it */
 };
 
@@ -118,6 +121,7 @@ struct ws_proto {
  * @msg_b0: first byte of the current message's first frame
  * @first: no payload of the message was read yet
  * @ctrl_first: likewise of the control frame
+ * @open: the last frame of the message that began was not read to its end
  *
  * A copy of it is all that MSG_PEEK and a fault have to restore.
  */
@@ -133,6 +137,7 @@ struct ws_reader {
 	u8	msg_b0;
 	bool	first;
 	bool	ctrl_first;
+	bool	open;
 };
 
 /**
@@ -225,7 +230,7 @@ struct ws_live {
  * @rx_reason_len: bytes of @rx_reason
  * @tx_reason: what WS_CLOSE stored for our Close
  * @rx_reason: reason of the peer's Close
- * @msgq: whole messages of WS_RX_MESSAGE
+ * @msgq: what WS_RX_MESSAGE keeps, or NULL
  */
 struct ws_aux {
 	struct sk_buff		*preload;
@@ -327,7 +332,7 @@ int ws_attach_init(void);
 void ws_attach_exit(void);
 
 /**
- * struct ws_cursor - a place in the receive queue
+ * struct ws_cursor - a place in the stream
  * @skb: buffer that holds @off, or NULL at the end
  * @off: offset within @skb
  * @n: bytes at @p
@@ -340,65 +345,45 @@ struct ws_cursor {
 	const u8	*p;
 };
 
-/**
- * struct ws_pass - one walk of the reader
- * @to: where payload goes; NULL counts only
- * @len: most bytes to return
- * @done: bytes returned
- * @peek: stop at the end of the first frame
- * @cmsg: the caller can tell empty messages apart
- * @data_only: stop before a control frame
- * @eor: the last byte of a message was returned
- * @stop: nothing more fits this call
- * @trunc: the rest of the message was thrown away
- * @frame: what the bytes belong to
- * @cur: where the reader is, kept until ws_rx_consume(); none at first
- */
-struct ws_pass {
-	struct iov_iter	*to;
-	size_t		len;
-	size_t		done;
-	bool		peek;
-	bool		cmsg;
-	bool		data_only;
-	bool		eor;
-	bool		stop;
-	bool		trunc;
-	struct ws_frame	frame;
-	struct ws_cursor cur;
-};
+struct ws_pass;
 
 /* rx.c */
-bool ws_rx_pass_short(struct ws_ctx *ctx, struct ws_pass *ps, bool records);
-int ws_rx_pass(struct ws_ctx *ctx, struct ws_pass *ps);
-void ws_rx_consume(struct ws_ctx *ctx);
-bool ws_rx_cut(const struct ws_ctx *ctx);
 void ws_rx_scan(struct ws_ctx *ctx);
+void ws_rx_consume(struct ws_ctx *ctx);
+void ws_rx_judge(struct ws_ctx *ctx, int err);
+void ws_rx_void(struct ws_ctx *ctx);
+bool ws_rx_cut(const struct ws_ctx *ctx);
 void ws_rx_fail(struct ws_ctx *ctx, u16 code);
 void ws_rx_drain(struct ws_ctx *ctx);
 void ws_rx_purge(struct ws_ctx *ctx);
+u32 ws_rx_level(const struct ws_ctx *ctx);
+bool ws_rx_part_due(const struct ws_ctx *ctx);
+
+/* scan.c */
+void ws_scan(struct ws_ctx *ctx, u32 end);
 
 /* recv.c */
 bool ws_rx_readable(const struct ws_ctx *ctx);
 int ws_rx_inq(struct ws_ctx *ctx);
 int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode);
 int ws_rx_set_message_max(struct ws_ctx *ctx, u32 max);
-u32 ws_rx_level(const struct ws_ctx *ctx);
-int ws_rx_preload(struct ws_ctx *ctx, const void *data, unsigned int len);
+int ws_rx_set_ctrl(struct ws_ctx *ctx, u32 mask);
 
 /* msgq.c */
 int ws_msgq_open(struct ws_ctx *ctx);
-void ws_msgq_fill(struct ws_ctx *ctx);
 void ws_msgq_purge(struct ws_ctx *ctx);
+bool ws_msgq_busy(const struct ws_ctx *ctx);
+void ws_msgq_frame(struct ws_ctx *ctx, const struct ws_hdr *h);
+u32 ws_msgq_check(struct ws_ctx *ctx, const struct ws_cursor *at, u32 n);
+bool ws_msgq_text_ends(const struct ws_ctx *ctx);
+bool ws_msgq_was_read(const struct ws_ctx *ctx, u32 seq);
+bool ws_msgq_gather(struct ws_ctx *ctx);
 int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags);
-u32 ws_msgq_ready(const struct ws_ctx *ctx);
-bool ws_msgq_empty(const struct ws_ctx *ctx);
-u32 ws_msgq_inq(const struct ws_ctx *ctx);
+int ws_msgq_inq(struct ws_ctx *ctx);
 
 /* unmask.c */
 #define REC_ALIGN	8
 
-const u8 *ws_skb_span(const struct sk_buff *skb, u32 off, u32 *len);
 int ws_copy_out(struct ws_ctx *ctx, const struct ws_cursor *cur,
 		struct iov_iter *to, u32 len);
 u32 ws_copy_short(struct ws_ctx *ctx, const u8 *p, u32 n, struct ws_pass *ps);
@@ -429,8 +414,8 @@ void ws_tx_wake(struct ws_ctx *ctx);
 bool ws_tx_memory_free(const struct sock *sk, int wake);
 
 /* control.c */
-void ws_rx_control(struct ws_ctx *ctx, u8 opcode, const u8 *p,
-		   unsigned int len);
+void ws_ctrl_recv(struct ws_ctx *ctx, u8 opcode, const u8 *p,
+		  unsigned int len, bool late);
 void ws_rx_reached_end(struct ws_ctx *ctx);
 bool ws_ctrl_waits(const struct ws_ctx *ctx);
 void ws_tx_kick(struct ws_ctx *ctx);
@@ -479,9 +464,14 @@ static inline struct ws_msgq *ws_msgq(const struct ws_ctx *ctx)
 	return ctx->rx_mode == WS_RX_MESSAGE ? ctx->aux->msgq : NULL;
 }
 
+/* All was read that comes before Close, a fault, or an abort. */
 static inline bool ws_rx_at_end(const struct ws_ctx *ctx)
 {
-	return ws_is(ctx, WS_F_RX_END) && !ctx->rd.avail && !ctx->rd.events;
+	if (!ws_is(ctx, WS_F_RX_END))
+		return false;
+	if (ws_msgq(ctx))	/* a part of a message is never read */
+		return !ctx->rd.whole;
+	return !ctx->rd.avail && !ctx->rd.events;
 }
 
 /* No byte will follow those that are there. */

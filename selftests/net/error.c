@@ -314,4 +314,18 @@ TEST_F(error, nothing_after_the_failure)
 	EXPECT_EQ(0, peer_see_fin(p));
 }
 
+/* The first fault in the stream is told, not the first that was found */
+TEST_F(error, bad_text_before_a_bad_header)
+{
+	char buf[64];
+	size_t n = peer_build(&self->p, buf, FIN | TEXT, "a\377", 2);
+
+	n += peer_build(&self->p, buf + n, FIN | 0x3, "", 0);
+	ASSERT_EQ(0, peer_write(&self->p, buf, n));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
+	EXPECT_EQ(0, peer_gets(self->fd, "a"));
+	EXPECT_EQ(0, peer_fails(self->fd, EILSEQ));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+}
+
 TEST_HARNESS_MAIN

@@ -413,4 +413,154 @@ TEST_F(message, ping_delivered_in_a_message)
 	EXPECT_EQ(0, memcmp(buf, "split ends", 10));
 }
 
+TEST_F(message, default_limit_goes_with_the_mode)
+{
+	int fd = self->fd;
+
+	ASSERT_EQ(65536, peer_get(fd, WS_RX_MESSAGE_MAX));
+	ASSERT_EQ(0, peer_set(fd, WS_RX_MODE, WS_RX_STREAM));
+	EXPECT_EQ(0, peer_get(fd, WS_RX_MESSAGE_MAX));
+	ASSERT_EQ(0, peer_set(fd, WS_RX_MODE, WS_RX_MESSAGE));
+	ASSERT_EQ(0, peer_set(fd, WS_RX_MESSAGE_MAX, 1000));
+	ASSERT_EQ(0, peer_set(fd, WS_RX_MODE, WS_RX_STREAM));
+	EXPECT_EQ(1000, peer_get(fd, WS_RX_MESSAGE_MAX));
+}
+
+/* Fragments of a byte each: headers and pings would fill the buffer */
+TEST_F(message, tiny_fragments)
+{
+	enum { LEN = 65536 };
+	char *data = malloc(LEN), *got = malloc(LEN), *wire = malloc(LEN * 16);
+	struct peer *p = &self->p;
+	struct peer_job job;
+	size_t n = 0, i;
+
+	peer_fill(data, LEN, 33);
+	for (i = 0; i < LEN; i++) {
+		n += peer_build(p, wire + n, (i == LEN - 1 ? FIN : 0) |
+				(i ? CONT : BINARY), data + i, 1);
+		if (i % 4 == 0)
+			n += peer_build(p, wire + n, CONT, "", 0);
+		if (i % 8 == 0)
+			n += peer_build(p, wire + n, PONG, "", 0);
+	}
+	ASSERT_EQ(0, peer_start(&job, p->raw, wire, n));
+	for (i = 0; i < LEN; i += 16384) {
+		ssize_t some = recv(self->fd, got + i, 16384, 0);
+
+		ASSERT_EQ(16384, some);
+	}
+	EXPECT_EQ(0, memcmp(got, data, LEN));
+	EXPECT_EQ(n, peer_join(&job));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "next"));
+	EXPECT_EQ(0, peer_gets(self->fd, "next"));
+}
+
+/* What was gathered is shown by a peek, counted, and cut like the rest */
+TEST_F(message, gathered_is_as_any_other)
+{
+	enum { LEN = 40000 };
+	char *data = malloc(LEN), *got = malloc(LEN), *wire = malloc(LEN * 16);
+	struct peer *p = &self->p;
+	struct peer_msg m;
+	size_t n = 0, i;
+	int len;
+
+	peer_fill(data, LEN, 34);
+	for (i = 0; i < LEN; i++)
+		n += peer_build(p, wire + n, (i == LEN - 1 ? FIN : 0) |
+				(i ? CONT : BINARY), data + i, 1);
+	ASSERT_EQ(0, peer_write(p, wire, n));
+	ASSERT_EQ(POLLIN, peer_poll(self->fd, POLLIN, PEER_LIMIT));
+	ASSERT_EQ(0, ioctl(self->fd, FIONREAD, &len));
+	EXPECT_EQ(LEN, len);
+	m = peer_recvmsg(self->fd, got, LEN, MSG_PEEK);
+	EXPECT_EQ(LEN, m.len);
+	EXPECT_EQ(0, memcmp(got, data, LEN));
+	m = peer_recvmsg(self->fd, got, 5000, 0);
+	EXPECT_EQ(5000, m.len);
+	EXPECT_EQ(LEN - 5000, m.frame.left);
+	EXPECT_EQ(WS_F_FIRST, m.frame.flags & WS_F_FIRST);
+	m = peer_recvmsg(self->fd, got + 5000, LEN, MSG_PEEK);
+	EXPECT_EQ(LEN - 5000, m.len);
+	m = peer_recvmsg(self->fd, got + 5000, 15000, MSG_TRUNC);
+	EXPECT_EQ(LEN - 5000, m.len);
+	EXPECT_EQ(MSG_TRUNC, m.flags & MSG_TRUNC);
+	EXPECT_EQ(0, m.frame.flags & WS_F_FIRST);
+	EXPECT_EQ(0, memcmp(got, data, 20000));
+	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "next"));
+	EXPECT_EQ(0, peer_gets(self->fd, "next"));
+}
+
+/* A buffer made too small later cannot hold the message: no endless wait */
+TEST_F(message, buffer_made_smaller)
+{
+	static char data[60000], wire[sizeof(data) + PEER_HEADER];
+	struct peer_job job;
+	int small = 2048;
+	size_t n;
+
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &small,
+				sizeof(small)));
+	n = peer_build(&self->p, wire, FIN | BINARY, data, sizeof(data));
+	ASSERT_EQ(0, peer_start(&job, self->p.raw, wire, n));
+	EXPECT_EQ(0, peer_fails(self->fd, EMSGSIZE));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1009, ""));
+	peer_join(&job);
+}
+
+TEST_F(message, pings_delivered_in_their_order)
+{
+	struct peer *p = &self->p;
+	struct peer_msg m;
+	char buf[32], ping[2] = "1";
+	int i;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_CTRL, WS_CTRL_PONG));
+	ASSERT_EQ(0, peer_text(p, PONG, "0"));
+	ASSERT_EQ(0, peer_text(p, TEXT, "a"));
+	for (i = 1; i < 4; i++) {
+		ping[0] = '0' + i;
+		ASSERT_EQ(0, peer_text(p, PONG, ping));
+		ASSERT_EQ(0, peer_text(p, CONT, "b"));
+	}
+	ASSERT_EQ(0, peer_text(p, FIN | CONT, "c"));
+	ASSERT_EQ(0, peer_text(p, PONG, "4"));
+	for (i = 0; i < 4; i++) {
+		m = peer_recvmsg(self->fd, buf, sizeof(buf), MSG_PEEK);
+		ASSERT_EQ(1, m.len);
+		m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
+		ASSERT_EQ(1, m.len);
+		EXPECT_EQ(WS_OP_PONG, m.frame.opcode);
+		EXPECT_EQ('0' + i, buf[0]);
+	}
+	m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
+	ASSERT_EQ(5, m.len);
+	EXPECT_EQ(0, memcmp(buf, "abbbc", 5));
+	m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
+	ASSERT_EQ(1, m.len);
+	EXPECT_EQ('4', buf[0]);
+}
+
+TEST_F(message, ping_delivered_in_pieces)
+{
+	struct peer *p = &self->p;
+	struct peer_msg m;
+	char buf[32];
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_CTRL, WS_CTRL_PONG));
+	ASSERT_EQ(0, peer_text(p, TEXT, "split"));
+	ASSERT_EQ(0, peer_text(p, PONG, "12345"));
+	ASSERT_EQ(0, peer_text(p, FIN | CONT, " ends"));
+	m = peer_recvmsg(self->fd, buf, 2, 0);
+	EXPECT_EQ(2, m.len);
+	EXPECT_EQ(0, m.flags & MSG_EOR);
+	EXPECT_EQ(0, peer_fails(self->fd, EIO));
+	m = peer_recvmsg(self->fd, buf, sizeof(buf), 0);
+	EXPECT_EQ(3, m.len);
+	EXPECT_EQ(0, memcmp(buf, "345", 3));
+	EXPECT_EQ(WS_OP_PONG, m.frame.opcode);
+	EXPECT_EQ(0, peer_gets(self->fd, "split ends"));
+}
+
 TEST_HARNESS_MAIN

@@ -271,4 +271,73 @@ TEST_F(poll, out_promises_a_frame_above_the_send_buffer)
 	predicate(_metadata, &self->p, 8000, 65536);
 }
 
+/* More quiet frames than a pass of the scanner looks at, then this */
+static size_t behind_much(struct peer *p, char **wire, int b0,
+			  const char *text)
+{
+	enum { FRAMES = 30000 };
+	char *buf = malloc((FRAMES + 2) * (PEER_HEADER + 16));
+	size_t n = 0, i;
+
+	for (i = 0; i < FRAMES; i++)
+		n += peer_build(p, buf + n, PONG, "", 0);
+	*wire = buf;
+	return n + peer_build(p, buf + n, b0, text, strlen(text));
+}
+
+static ssize_t wait_for_in(struct peer_job *job)
+{
+	struct pollfd pfd = { .fd = job->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, PEER_LIMIT) == 1 ? pfd.revents : 0;
+}
+
+/* What one thread's call finds wakes another that waits for it */
+static void found_by(struct __test_metadata *_metadata, struct peer *p,
+		     bool peek)
+{
+	struct peer_job waits = { .call = wait_for_in, .fd = p->fd }, sends;
+	char *wire, c;
+	size_t n = behind_much(p, &wire, FIN | TEXT, "m");
+	int len;
+
+	ASSERT_EQ(0, peer_start_call(&waits));
+	ASSERT_EQ(0, peer_start(&sends, p->raw, wire, n));
+	while (peer_running(&waits)) {
+		if (peek)
+			recv(p->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+		else
+			ASSERT_EQ(0, ioctl(p->fd, FIONREAD, &len));
+	}
+	EXPECT_EQ(POLLIN, peer_join(&waits));
+	EXPECT_EQ(n, peer_join(&sends));
+	EXPECT_EQ(0, peer_gets(p->fd, "m"));
+	free(wire);
+}
+
+TEST_F(poll, woken_by_what_fionread_finds)
+{
+	found_by(_metadata, &self->p, false);
+}
+
+TEST_F(poll, woken_by_what_a_peek_finds)
+{
+	found_by(_metadata, &self->p, true);
+}
+
+/* TCP's end, while the scanner still has thousands of frames to look at */
+TEST_F(poll, end_before_the_scanner_is_through)
+{
+	char *wire;
+	size_t n = behind_much(&self->p, &wire, FIN | TEXT, "last");
+
+	n += peer_build(&self->p, wire + n, CLOSE, "\x03\xe8", 2);
+	ASSERT_EQ(0, peer_write(&self->p, wire, n));
+	ASSERT_EQ(0, shutdown(self->p.raw, SHUT_WR));
+	EXPECT_EQ(0, peer_gets(self->fd, "last"));
+	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(1000, peer_ended(self->fd).code);
+	free(wire);
+}
+
 TEST_HARNESS_MAIN

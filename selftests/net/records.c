@@ -648,4 +648,53 @@ TEST_F(records, send_after_close)
 				       0));
 }
 
+TEST_F(records, mode_only_between_messages)
+{
+	struct peer *p = &self->p;
+	int fd = self->fd;
+
+	ASSERT_EQ(0, peer_set(fd, WS_RX_MODE, WS_RX_STREAM));
+	ASSERT_EQ(0, peer_text(p, TEXT, "begun "));
+	ASSERT_EQ(0, peer_gets(fd, "begun "));
+	EXPECT_EQ(EBUSY, peer_set(fd, WS_RX_MODE, WS_RX_RECORDS));
+	ASSERT_EQ(0, peer_text(p, FIN | CONT, "done"));
+	ASSERT_EQ(0, peer_gets(fd, "done"));
+	ASSERT_EQ(0, peer_text(p, TEXT, "not read"));
+	ASSERT_EQ(0, peer_sync(p));
+	EXPECT_EQ(0, peer_set(fd, WS_RX_MODE, WS_RX_RECORDS));
+}
+
+/*
+ * A short message that is cut is no reason for a piece of it, whatever buffer
+ * it lies in: what was read of that does not count.
+ */
+TEST_F(records, no_pieces_of_short_messages)
+{
+	char wire[8192], data[286] = {}, buf[16384];
+	struct peer *p = &self->p;
+	int small = 8192, i;
+	size_t n = 0, cut;
+	ssize_t len;
+
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &small,
+				sizeof(small)));
+	for (i = 0; i < 30; i++)
+		n += peer_build(p, wire + n, FIN | BINARY, data, 200);
+	cut = n + 200;
+	n += peer_build(p, wire + n, FIN | BINARY, data, sizeof(data));
+	ASSERT_EQ(0, peer_write(p, wire, cut));
+	for (i = 0; i < 30; ) {
+		len = recv(self->fd, buf, sizeof(buf), 0);
+		ASSERT_LT(0, len);
+		ASSERT_EQ(0, len % 208);
+		i += len / 208;
+	}
+	EXPECT_EQ(0, peer_poll(self->fd, POLLIN, 0));
+	EXPECT_ERRNO(EAGAIN, recv(self->fd, buf, sizeof(buf), MSG_DONTWAIT));
+	ASSERT_EQ(0, peer_write(p, wire + cut, n - cut));
+	len = recv(self->fd, buf, sizeof(buf), 0);
+	EXPECT_EQ(8 + 288, len);
+	EXPECT_EQ(sizeof(data), ((struct ws_rec *)buf)->len);
+}
+
 TEST_HARNESS_MAIN
