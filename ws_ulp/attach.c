@@ -429,6 +429,7 @@ int ws_activate(struct ws_ctx *ctx, int role)
 		TCP_SKB_CB(skb)->seq = ctx->scan.seq;
 	}
 	ctx->rd.seq = ctx->scan.seq;
+	ctx->pong_end = tcp_sk(sk)->snd_nxt;
 	if (ws_msgq(ctx))
 		ws_msgq_open(ctx);	/* its positions begin here */
 	ctx->rules.masked = role == WS_SERVER;

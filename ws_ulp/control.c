@@ -12,6 +12,9 @@
 
 #define RETRY_JIFFIES	(HZ / 20 ? : 1)
 
+/* Bytes that may wait behind a pong before the next one waits as well. */
+#define PONGS_UNSENT_MAX	512
+
 static bool tcp_sends(const struct sock *sk)
 {
 	return !sk->sk_err && !(sk->sk_shutdown & SEND_SHUTDOWN) &&
@@ -82,11 +85,24 @@ static int send_close(struct ws_ctx *ctx)
 	return 0;
 }
 
+/*
+ * A peer that pings and does not read would have TCP queue pongs without end.
+ * While one of ours has not left, only a few hundred bytes may follow it.
+ */
+static bool pongs_pile_up(const struct ws_ctx *ctx)
+{
+	const struct tcp_sock *tp = tcp_sk(ctx->sk);
+
+	return before(tp->snd_nxt, ctx->pong_end) &&
+	       tp->write_seq - tp->snd_nxt > PONGS_UNSENT_MAX;
+}
+
 static int send_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
 {
 	int err = ws_tx_ctrl(ctx, WS_OP_PONG, p, len);
 
 	if (!err) {
+		ctx->pong_end = tcp_sk(ctx->sk)->write_seq;
 		ctx->tx_pongs++;
 		ws_mib(ctx, WS_MIB_TX_PONG, 1);
 	}
@@ -136,6 +152,11 @@ static int send_kept_pong(struct ws_ctx *ctx)
 
 	if (likely(!ctx->aux || ctx->aux->pong_len < 0))
 		return 0;
+	if (pongs_pile_up(ctx)) {
+		/* what an acknowledgement lets leave brings us back */
+		set_bit(SOCK_NOSPACE, &ctx->sk->sk_socket->flags);
+		return 0;
+	}
 	if (!ws_is(ctx, WS_F_CLOSE_SENT))
 		err = send_pong(ctx, ctx->aux->pong, ctx->aux->pong_len);
 	if (!err)
@@ -220,8 +241,8 @@ static void rx_ping(struct ws_ctx *ctx, const u8 *p, unsigned int len,
 		keep_pong(ctx, p, len);
 		return;
 	}
-	if ((ctx->aux && ctx->aux->pong_len >= 0) || !ws_tx_push(ctx) ||
-	    send_pong(ctx, p, len)) {
+	if ((ctx->aux && ctx->aux->pong_len >= 0) || pongs_pile_up(ctx) ||
+	    !ws_tx_push(ctx) || send_pong(ctx, p, len)) {
 		keep_pong(ctx, p, len);
 		ws_tx_kick(ctx);
 	}
@@ -581,10 +602,21 @@ static void expire_ping(struct ws_ctx *ctx)
 	ws_tx_kick(ctx);
 }
 
+/* What was not read has closed the window: the peer could not send more. */
+static bool reader_is_late(const struct ws_ctx *ctx)
+{
+	return ws_rx_level(ctx) && tcp_receive_window(tcp_sk(ctx->sk)) <
+				   inet_csk(ctx->sk)->icsk_ack.rcv_mss;
+}
+
 static void expire_stall(struct ws_ctx *ctx)
 {
 	if (!stall_timed(ctx) || stall_left(ctx) > 0)
 		return;
+	if (reader_is_late(ctx)) {
+		ctx->live->stall_at = (u32)jiffies | 1;
+		return;
+	}
 	trace_ws_expire(ctx->sk, "stall");
 	ws_mib(ctx, WS_MIB_FAIL_TIMEOUT, 1);
 	ws_fail(ctx, WS_CODE_POLICY, ETIMEDOUT);

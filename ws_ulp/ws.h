@@ -254,6 +254,7 @@ struct ws_aux {
  * @rx_mode: WS_RX_MODE
  * @tx_type: WS_OP_* of sends that name none
  * @rx_ctrl: WS_CTRL_* to deliver
+ * @pong_end: sequence number after our last pong
  * @scan: the scanner
  * @rd: the reader
  * @rcu: once nothing else of it is used
@@ -291,6 +292,7 @@ struct ws_ctx {
 	u8			rx_mode;
 	u8			tx_type;
 	u8			rx_ctrl;
+	u32			pong_end;
 	struct ws_scan		scan;
 	union {
 		struct ws_reader rd;

@@ -492,4 +492,61 @@ TEST_F(keepalive, stall_in_what_was_preloaded)
 	EXPECT_EQ(0, peer_see_close(p, 1008, ""));
 }
 
+/* Set when the frame has begun already, and nothing more comes */
+TEST_F(keepalive, stall_limit_in_a_frame)
+{
+	struct peer *p = &self->p;
+	char buf[32];
+	size_t n = peer_build(p, buf, FIN | TEXT, "never whole", 11);
+
+	ASSERT_EQ(0, peer_write(p, buf, n - 2));
+	ASSERT_EQ(POLLIN, peer_poll(self->fd, POLLIN, PEER_LIMIT));
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_STALL_TIMEOUT, 20));
+	ASSERT_EQ(0, peer_see_close(p, 1008, ""));
+}
+
+/* One frame takes nearly all of the time, the next one has its own */
+TEST_F(keepalive, stall_of_one_frame_is_not_the_next_ones)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	size_t one = peer_build(p, buf, FIN | TEXT, "slow", 4), n;
+
+	n = one + peer_build(p, buf + one, FIN | TEXT, "next", 4);
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_STALL_TIMEOUT, 4 * A_WHILE));
+	ASSERT_EQ(0, peer_write(p, buf, one - 1));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 3 * A_WHILE));
+	/* the end of it, and the first byte of what comes behind */
+	ASSERT_EQ(0, peer_write(p, buf + one - 1, 2));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 2 * A_WHILE));
+	ASSERT_EQ(0, peer_write(p, buf + one + 1, n - one - 1));
+	EXPECT_EQ(0, peer_gets(self->fd, "slow"));
+	EXPECT_EQ(0, peer_gets(self->fd, "next"));
+}
+
+/* The peer has no window, because the application does not read */
+TEST_F(keepalive, late_reader_is_no_stall)
+{
+	enum { LEN = 1 << 20 };
+	struct peer *p = &self->p;
+	char *data = malloc(LEN + PEER_HEADER), *got = malloc(LEN);
+	int small = 8192;
+	struct peer_job job;
+	size_t n;
+
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_SOCKET, SO_RCVBUF, &small,
+				sizeof(small)));
+	peer_fill(got, LEN, 90);
+	n = peer_build(p, data, FIN | BINARY, got, LEN);
+	ASSERT_EQ(0, peer_start(&job, p->raw, data, n));
+	/* more than fits has arrived */
+	while (ioctl(self->fd, FIONREAD, &small) || small < 8192)
+		poll(NULL, 0, 1);
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_STALL_TIMEOUT, A_WHILE));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 3 * A_WHILE));
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_STALL_TIMEOUT, 0));
+	ASSERT_EQ(0, peer_recv(self->fd, got, LEN));
+	EXPECT_EQ(n, peer_join(&job));
+}
+
 TEST_HARNESS_MAIN
