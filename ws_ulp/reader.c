@@ -107,6 +107,17 @@ static int pass_ctrl(struct ws_ctx *ctx, struct ws_pass *ps,
 	return 1;
 }
 
+static int pass_data(struct ws_pass *ps, struct ws_reader *rd,
+		     const struct ws_hdr *h)
+{
+	if (ps->quiet && !h->len && ws_hdr_fin(h)) {
+		ps->stop = true;
+		return 0;
+	}
+	ws_reader_enter(rd, h);
+	return 1;
+}
+
 /* A header at the reader's position; the scanner has judged it. */
 static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps)
 {
@@ -121,16 +132,10 @@ static int pass_header(struct ws_ctx *ctx, struct ws_pass *ps)
 	if (!ws_hdr_parse(&h, p, n))
 		return READER_LOST;
 	empty = !h.len && ws_hdr_fin(&h);
-	if (ws_opcode_is_ctrl(ws_hdr_opcode(&h))) {
-		ret = pass_ctrl(ctx, ps, &h);
-		if (ret <= 0)
-			return ret;
-	} else if (empty && ps->quiet) {
-		ps->stop = true;
-		return 0;
-	} else {
-		ws_reader_enter(rd, &h);
-	}
+	ret = ws_opcode_is_ctrl(ws_hdr_opcode(&h)) ?
+	      pass_ctrl(ctx, ps, &h) : pass_data(ps, rd, &h);
+	if (ret <= 0)
+		return ret;
 	rd->seq += h.size;
 	ws_cursor_skip(ctx, &ps->cur, h.size);
 	return empty ? pass_empty(ctx, ps) : 0;

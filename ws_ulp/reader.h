@@ -4,8 +4,8 @@
  * takes payload, and passes over control frames that were handled before.
  *
  * A pass moves ctx->rd and returns a verdict. It fails nothing, frees nothing
- * and calls nothing that could: ws_rx_judge() acts on the verdict of a pass that
- * counts, and a pass that only looks (MSG_PEEK, FIONREAD) puts ctx->rd back.
+ * and calls nothing that could: ws_rx_judge() acts on the verdict of a pass
+ * that counts, and one that only looks (MSG_PEEK, FIONREAD) puts ctx->rd back.
  */
 #ifndef _WS_READER_H
 #define _WS_READER_H

@@ -16,16 +16,11 @@ static bool tcp_ended(const struct sock *sk)
 	       sk->sk_state == TCP_CLOSE;
 }
 
-static int tcp_end(struct ws_ctx *ctx, bool keep)
+static void note_tcp_end(struct ws_ctx *ctx)
 {
-	struct sock *sk = ctx->sk;
-
-	if (sk->sk_err)
-		return keep ? -sk->sk_err : sock_error(sk);
 	if (!ws_is(ctx, WS_F_TCP_GONE) && ws_rx_cut(ctx))
 		ctx->rx_err = ECONNRESET;	/* cut in a message */
 	ctx->flags |= WS_F_TCP_GONE;
-	return 0;
 }
 
 /*
@@ -39,17 +34,16 @@ static int why_nothing(struct ws_ctx *ctx, bool peek, bool keep)
 
 	if (ws_is(ctx, WS_F_RX_SHUT))
 		return 0;
-	if (ws_rx_at_end(ctx) || (peek && ws_is(ctx, WS_F_RX_END))) {
+	if (ws_rx_at_end(ctx) || (peek && ws_is(ctx, WS_F_RX_END)))
 		ws_rx_reached_end(ctx);
-	} else if (!tcp_ended(ctx->sk)) {
+	else if (!tcp_ended(ctx->sk))
 		return 1;
-	} else if (ws_is(ctx, WS_F_BEHIND)) {
+	else if (ws_is(ctx, WS_F_BEHIND))
 		return 2;
-	} else {
-		err = tcp_end(ctx, keep);
-		if (err)
-			return err;
-	}
+	else if (ctx->sk->sk_err)
+		return keep ? -ctx->sk->sk_err : sock_error(ctx->sk);
+	else
+		note_tcp_end(ctx);
 	if (ws_is(ctx, WS_F_DEAD))
 		return keep ? -ctx->sk->sk_err : sock_error(ctx->sk);
 	err = ctx->rx_err;
