@@ -513,12 +513,12 @@ TEST_F(keepalive, stall_of_one_frame_is_not_the_next_ones)
 	size_t one = peer_build(p, buf, FIN | TEXT, "slow", 4), n;
 
 	n = one + peer_build(p, buf + one, FIN | TEXT, "next", 4);
-	ASSERT_EQ(0, peer_set(self->fd, WS_RX_STALL_TIMEOUT, 4 * A_WHILE));
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_STALL_TIMEOUT, 20 * A_WHILE));
 	ASSERT_EQ(0, peer_write(p, buf, one - 1));
-	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 3 * A_WHILE));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 12 * A_WHILE));
 	/* the end of it, and the first byte of what comes behind */
 	ASSERT_EQ(0, peer_write(p, buf + one - 1, 2));
-	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 2 * A_WHILE));
+	EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 12 * A_WHILE));
 	ASSERT_EQ(0, peer_write(p, buf + one + 1, n - one - 1));
 	EXPECT_EQ(0, peer_gets(self->fd, "slow"));
 	EXPECT_EQ(0, peer_gets(self->fd, "next"));
