@@ -48,7 +48,7 @@ KSELFTEST := $(LINUX)/tools/testing/selftests
 INSTALL	:= $(CURDIR)/build/kselftest
 
 .PHONY: guest kselftest conformance handshake-plain lint fuzz-handshake \
-	$(SUITES)
+	fuzz-kernel $(SUITES)
 # What selftests/vm/run puts into a guest
 guest: modules tools kselftest conformance handshake-plain
 
@@ -73,6 +73,9 @@ fuzz: fuzz-handshake
 fuzz-handshake:
 	+$(MAKE) -C selftests/handshake fuzz
 
+fuzz-kernel:
+	+$(MAKE) -C selftests/fuzz-kernel
+
 lint:
 	selftests/lint/all
 
@@ -82,7 +85,7 @@ VM	:= selftests/vm
 KERNELS	:= stable backports
 
 # Scripts of their own, which boot what they need
-RUNS	:= demo conformance interop mutants bench coverage
+RUNS	:= demo conformance interop mutants bench coverage fuzz-kernel
 
 .PHONY: all help check check-debug deb check-packages shell lint peers machine \
 	$(SUITES) $(RUNS)
@@ -104,6 +107,7 @@ help:
 #help make peers        libwsup and other people's proxies, servers and clients
 #help make machine      the cache of the test machine, used by several at once
 #help make fuzz         a minute of fuzzing each of the two (FUZZ_SECONDS=60)
+#help make fuzz-kernel  ten minutes of fuzzing the module in a kernel (T=600)
 #help make conformance  RFC 6455 case by case, as server and as client
 #help make interop      other people's programs, both ways
 #help make mutants      one-line breaks of the module, each caught by a test
