@@ -527,7 +527,7 @@ TEST_F(keepalive, stall_of_one_frame_is_not_the_next_ones)
 /* The peer has no window, because the application does not read */
 TEST_F(keepalive, late_reader_is_no_stall)
 {
-	enum { LEN = 1 << 20 };
+	enum { LEN = 80000 };
 	struct peer *p = &self->p;
 	char *data = malloc(LEN + PEER_HEADER), *got = malloc(LEN);
 	int small = 8192;
