@@ -328,7 +328,7 @@ void ws_ctrl_recv(struct ws_ctx *ctx, u8 opcode, const u8 *p,
 }
 
 /**
- * ws_rx_reached_end() - the reader has come up to Close: answer it
+ * ws_rx_reached_end() - the reader has come up to Close, or to a fault: answer
  * @ctx: context
  *
  * Context: socket lock held, any context.
@@ -339,7 +339,19 @@ void ws_rx_reached_end(struct ws_ctx *ctx)
 		return;
 	ctx->flags &= ~WS_F_ECHO_DUE;
 	ctx->flags |= WS_F_CLOSE_WANT;
+	if (ws_is(ctx, WS_F_FAILED))
+		ws_closing(ctx);	/* Close has a time of its own */
 	ws_tx_kick(ctx);
+}
+
+/*
+ * Like the peer's Close, a fault is answered when the reader has come up to it,
+ * so that replies to the good messages before it still leave. There is nothing
+ * to wait for when the fault is that nothing came.
+ */
+static bool answer_at_once(const struct ws_ctx *ctx, u16 code)
+{
+	return code == WS_CODE_POLICY || ws_rx_at_end(ctx);
 }
 
 /**
@@ -364,7 +376,8 @@ void ws_fail(struct ws_ctx *ctx, u16 code, int err)
 		ctx->code_next = code;
 		if (ctx->aux)
 			ctx->aux->tx_reason_len = 0;
-		ctx->flags |= WS_F_CLOSE_WANT;
+		ctx->flags |= answer_at_once(ctx, code) ? WS_F_CLOSE_WANT :
+							  WS_F_ECHO_DUE;
 		ws_closing(ctx);
 	}
 	ws_tx_kick(ctx);
@@ -489,7 +502,8 @@ static s32 next_look(u32 ms)
 /* After close(), or when we failed it, the connection ends for want of this. */
 static bool closing_moves(const struct ws_ctx *ctx)
 {
-	return ws_is(ctx, WS_F_DETACHED | WS_F_FAILED);
+	return ws_is(ctx, WS_F_DETACHED) ||
+	       (ws_is(ctx, WS_F_FAILED) && !ws_is(ctx, WS_F_ECHO_DUE));
 }
 
 /* Ticks to whatever comes next. Return: there is something. */

@@ -37,7 +37,7 @@ __poll_t ws_poll(struct file *file, struct socket *sock, poll_table *wait)
 		mask |= EPOLLHUP;
 	/* A send fails at once: no reason to wait for room. */
 	if (flags & (WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_TX_SHUT |
-		     WS_F_FAILED))
+		     WS_F_ABORT))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }

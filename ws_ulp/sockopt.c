@@ -290,10 +290,12 @@ static u8 info_state(const struct ws_ctx *ctx)
 {
 	if (!ws_is(ctx, WS_F_ACTIVE))
 		return WS_STATE_DORMANT;
-	if (ctx->sk->sk_state == TCP_CLOSE || ws_is(ctx, WS_F_FAILED) ||
+	if (ctx->sk->sk_state == TCP_CLOSE ||
+	    (ws_is(ctx, WS_F_FAILED) && !ws_is(ctx, WS_F_ECHO_DUE)) ||
 	    (ws_is(ctx, WS_F_CLOSE_SENT) && ws_is(ctx, WS_F_CLOSE_RCVD)))
 		return WS_STATE_CLOSED;
-	if (ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_CLOSE_RCVD))
+	if (ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_CLOSE_RCVD |
+		       WS_F_FAILED))
 		return WS_STATE_CLOSING;
 	return WS_STATE_OPEN;
 }

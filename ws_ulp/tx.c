@@ -747,7 +747,7 @@ static bool tx_over(const struct ws_ctx *ctx)
 {
 	return tcp_over(ctx->sk) ||
 	       ws_is(ctx, WS_F_CLOSE_SENT | WS_F_CLOSE_WANT | WS_F_TX_SHUT |
-			  WS_F_FAILED);
+			  WS_F_ABORT);
 }
 
 static int tx_over_error(struct ws_ctx *ctx)
@@ -1055,9 +1055,11 @@ static int send_close(struct ws_ctx *ctx, const u8 *body, size_t size)
 	aux = ws_aux(ctx, GFP_KERNEL);
 	if (!aux)
 		return -ENOMEM;
-	ctx->code_next = code;
-	aux->tx_reason_len = size > 2 ? size - 2 : 0;
-	memcpy(aux->tx_reason, body + 2, aux->tx_reason_len);
+	if (!ws_is(ctx, WS_F_FAILED)) {	/* else with the code of the fault */
+		ctx->code_next = code;
+		aux->tx_reason_len = size > 2 ? size - 2 : 0;
+		memcpy(aux->tx_reason, body + 2, aux->tx_reason_len);
+	}
 	ctx->flags |= WS_F_CLOSE_WANT;
 	ws_tx_kick(ctx);
 	return size;

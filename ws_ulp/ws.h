@@ -53,7 +53,7 @@ enum {
 	WS_F_AUTO_PONG	= BIT(18),
 	WS_F_AUTO_CLOSE	= BIT(19),
 	WS_F_UTF8	= BIT(20),
-	WS_F_ECHO_DUE	= BIT(21),	/* echo Close when it was read */
+	WS_F_ECHO_DUE	= BIT(21),	/* Close once the reader is there */
 	WS_F_ABORT	= BIT(22),	/* work: reset the connection */
 	WS_F_RETRY	= BIT(23),	/* timer: memory was short */
 	WS_F_TCP_GONE	= BIT(24),	/* TCP ended without Close: 1006 */

@@ -8,15 +8,25 @@ PEER_FIXTURE(error)
 static void failed(struct __test_metadata *_metadata, struct peer *p,
 		   const char *good, int code, int error)
 {
+	int soon = *good ? POLLOUT | POLLRDHUP | POLLIN : 0;
 	struct ws_close c;
 
-	ASSERT_EQ(0, peer_see_close(p, code, ""));
 	if (*good) {
-		EXPECT_EQ(0, peer_poll(p->fd, POLLERR, 0));
+		/* known, and not answered before the reader gets there */
+		ASSERT_EQ(POLLRDHUP, peer_poll(p->fd, POLLRDHUP, PEER_LIMIT));
+		EXPECT_EQ(soon, peer_poll(p->fd, soon, 0));
 		ASSERT_EQ(0, peer_gets(p->fd, good));
+		ASSERT_EQ(5, send(p->fd, "reply", 5, 0));
+		ASSERT_EQ(0, peer_see_text(p, FIN | BINARY, "reply"));
+		EXPECT_EQ(0, peer_poll(p->raw, POLLIN, 0));
+		EXPECT_EQ(POLLERR | POLLIN, peer_poll(p->fd, POLLIN, 0));
+		EXPECT_EQ(0, peer_fails(p->fd, error));
+		ASSERT_EQ(0, peer_see_close(p, code, ""));
+	} else {
+		ASSERT_EQ(0, peer_see_close(p, code, ""));
+		EXPECT_EQ(POLLERR | POLLIN, peer_poll(p->fd, POLLIN, 0));
+		EXPECT_EQ(0, peer_fails(p->fd, error));
 	}
-	EXPECT_EQ(POLLERR | POLLIN, peer_poll(p->fd, POLLIN, 0));
-	EXPECT_EQ(0, peer_fails(p->fd, error));
 	EXPECT_EQ(0, peer_gets(p->fd, ""));
 	EXPECT_EQ(0, peer_gets(p->fd, ""));
 	EXPECT_EQ(-1, send(p->fd, "x", 1, MSG_NOSIGNAL));
@@ -298,6 +308,72 @@ TEST_F(error, nothing_is_logged)
 		EXPECT_EQ(NULL, strstr(line, "ws"))
 			TH_LOG("%s", line);
 	close(log);
+}
+
+/* A good message, and behind it one that is not */
+static void good_and_bad(struct __test_metadata *_metadata, struct peer *p)
+{
+	char buf[64];
+	size_t n = peer_build(p, buf, FIN | TEXT, "good", 4);
+
+	n += peer_build(p, buf + n, FIN | 3, "bad", 3);
+	ASSERT_EQ(0, peer_write(p, buf, n));
+	ASSERT_EQ(POLLRDHUP, peer_poll(p->fd, POLLRDHUP, PEER_LIMIT));
+}
+
+TEST_F(error, answered_in_time_without_a_reader)
+{
+	struct peer *p = &self->p;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_CLOSE_TIMEOUT, 50));
+	good_and_bad(_metadata, p);
+	ASSERT_EQ(0, peer_see_close(p, 1002, ""));
+	EXPECT_ERRNO(EPIPE, send(self->fd, "x", 1, MSG_NOSIGNAL));
+	EXPECT_EQ(0, peer_gets(self->fd, "good"));
+	EXPECT_EQ(0, peer_fails(self->fd, EPROTO));
+}
+
+TEST_F(error, answered_after_shut_rd)
+{
+	good_and_bad(_metadata, &self->p);
+	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, 0));
+	ASSERT_EQ(0, shutdown(self->fd, SHUT_RD));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1002, ""));
+}
+
+TEST_F(error, answered_by_close)
+{
+	good_and_bad(_metadata, &self->p);
+	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, 0));
+	ASSERT_EQ(0, close(self->fd));
+	self->p.fd = -1;
+	EXPECT_EQ(0, peer_see_close(&self->p, 1002, ""));
+}
+
+/* Whatever code the application has for it, the fault's is the reason. */
+TEST_F(error, answered_by_a_close_of_our_own)
+{
+	good_and_bad(_metadata, &self->p);
+	EXPECT_EQ(EALREADY, peer_set_close(self->fd, 4000, "") ? errno : 0);
+	ASSERT_EQ(2, peer_sendmsg(self->fd, WS_OP_CLOSE, "\x0f\xa0", 2, 0));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1002, ""));
+	EXPECT_EQ(0, peer_gets(self->fd, "good"));
+	EXPECT_EQ(0, peer_fails(self->fd, EPROTO));
+	EXPECT_EQ(1002, peer_ended(self->fd).code);
+}
+
+TEST_F(error, state_until_it_is_answered)
+{
+	struct ws_info info;
+
+	good_and_bad(_metadata, &self->p);
+	ASSERT_EQ(0, peer_info(self->fd, &info));
+	EXPECT_EQ(WS_STATE_CLOSING, info.state);
+	EXPECT_EQ(WS_INFO_FAILED, info.flags);
+	ASSERT_EQ(0, peer_gets(self->fd, "good"));
+	EXPECT_EQ(0, peer_fails(self->fd, EPROTO));
+	ASSERT_EQ(0, peer_info(self->fd, &info));
+	EXPECT_EQ(WS_STATE_CLOSED, info.state);
 }
 
 TEST_F(error, nothing_after_the_failure)

@@ -173,9 +173,10 @@ TEST_F(message, too_long_on_the_header)
 
 	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "good"));
 	ASSERT_EQ(0, peer_write(p, frame, n - 65537));
-	ASSERT_EQ(0, peer_see_close(p, 1009, ""));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
 	ASSERT_EQ(0, peer_gets(self->fd, "good"));
 	EXPECT_EQ(0, peer_fails(self->fd, EMSGSIZE));
+	EXPECT_EQ(0, peer_see_close(p, 1009, ""));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
 }
 
@@ -283,10 +284,11 @@ TEST_F(message, bad_text_is_never_seen)
 	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "good"));
 	ASSERT_EQ(0, peer_text(p, FIN | TEXT, "good, then\377bad"));
 	/* nobody has to read for it to be found */
-	ASSERT_EQ(0, peer_see_close(p, 1007, ""));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
 	ASSERT_EQ(0, peer_gets(self->fd, "good"));
 	EXPECT_EQ(POLLIN | POLLERR, peer_poll(self->fd, POLLIN, 0));
 	EXPECT_EQ(0, peer_fails(self->fd, EILSEQ));
+	EXPECT_EQ(0, peer_see_close(p, 1007, ""));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
 }
 

@@ -203,10 +203,11 @@ TEST_F(records, error_after_the_good_ones)
 
 	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "a"));
 	ASSERT_EQ(0, peer_text(&self->p, FIN | 3, "bad"));
-	ASSERT_EQ(0, peer_see_close(&self->p, 1002, ""));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
 	ASSERT_EQ(16, recv(self->fd, buf, sizeof(buf), 0));
 	EXPECT_EQ(0, record_is(buf, 16, &at, TEXT, WHOLE, "a", 1));
 	EXPECT_ERRNO(EPROTO, recv(self->fd, buf, sizeof(buf), 0));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1002, ""));
 	EXPECT_EQ(0, recv(self->fd, buf, sizeof(buf), 0));
 }
 
