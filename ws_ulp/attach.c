@@ -335,8 +335,8 @@ static struct ws_ctx *ctx_new(struct sock *sk)
 }
 
 /*
- * Who else wants the socket may hold its callback lock only, so that whether
- * it is free is known with both locks held. Return: it was.
+ * Another kernel user may claim the socket with the callback lock alone, so
+ * that it is known to be free only with both locks held. Return: it was.
  */
 static bool publish(struct ws_ctx *ctx)
 {
@@ -392,7 +392,7 @@ int ws_attach(struct sock *sk)
 
 	sock_owned_by_me(sk);
 	err = attach(sk);
-	/* __tcp_set_ulp() took this away before, also from whom we refuse */
+	/* __tcp_set_ulp() took this away before, from a refused socket too */
 	if (sk->sk_socket)
 		set_bit(SOCK_SUPPORT_ZC, &sk->sk_socket->flags);
 	return err;
