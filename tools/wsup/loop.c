@@ -692,6 +692,13 @@ static int submit(struct loop *loop)
 	return io_uring_submit_and_wait(&loop->ring, 1);
 }
 
+/* Want of memory passes; requests that had none fail one by one. */
+static bool is_temporary(int err)
+{
+	return err == -EINTR || err == -EAGAIN || err == -ENOMEM ||
+	       err == -EBUSY;
+}
+
 static bool finished(struct loop *loop)
 {
 	if (!loop->stopping || !list_empty(&loop->conns) ||
@@ -728,7 +735,7 @@ void loop_run(struct loop *loop)
 		serve_setup(loop);
 	while (!finished(loop)) {
 		ret = submit(loop);
-		if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
+		if (ret < 0 && !is_temporary(ret))
 			die("io_uring: %s", strerror(-ret));
 		handle_completions(loop);
 	}
