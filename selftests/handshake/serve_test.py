@@ -594,6 +594,38 @@ def listening():
             pass
 
 
+@case('serve -v: each refusal is a line with the address of the client')
+def refusals_told():
+    with Wsup('serve', '--echo', '-v', '--auth', 'me:pw', '--path', '/chat',
+              '127.0.0.1:0') as server:
+        who = 'Authorization: Basic bWU6cHc='
+        for lines, path, status in (
+                ((), '/chat', 401), ((who,), '/none', 404),
+                ((who, 'Origin: http://evil.example'), '/chat', 403),
+                ((who, 'Sec-WebSocket-Version: 12'), '/chat', 426),
+                ((who,), '/ /', 400)):
+            peer = upgrade(server.port, path, *lines, check=False)
+            contains(peer.answer, f' {status} ')
+            ours = '%s:%d' % peer.sock.getsockname()
+            line = server.process.stderr.readline().decode()
+            contains(line, f'wsup: serve: {ours}: answered {status}')
+            peer.sock.close()
+        # two on one connection are two lines
+        sock = socket.create_connection(('127.0.0.1', server.port), LIMIT)
+        for line, status in ((who, 404), ('X: y', 401)):
+            sock.sendall(f'GET /x HTTP/1.1\r\nHost: localhost\r\n{line}'
+                         '\r\n\r\n'.encode())
+            contains(read_answer(sock)[0], f' {status} ')
+            contains(server.process.stderr.readline().decode(),
+                     f'answered {status}')
+        sock.close()
+        peer = upgrade(server.port, '/chat', who)
+        expect(peer.close(), 1000)
+        peer.sock.close()
+        server.process.terminate()
+        expect(server.process.stderr.read(), b'', 'what else it says')
+
+
 @case('serve: killed, it tells its clients that it goes away')
 def killed():
     listener, address = tcp_server(tcp_echo)
