@@ -626,6 +626,52 @@ def refusals_told():
         expect(server.process.stderr.read(), b'', 'what else it says')
 
 
+def ended(sock):
+    try:
+        return not sock.recv(1)
+    except ConnectionResetError:
+        return True
+
+
+def limit_memory(process, more):
+    """What it may still get."""
+    with open(f'/proc/{process.pid}/status', encoding='ascii') as file:
+        size = int(re.search(r'VmSize:\s*(\d+)', file.read())[1]) * 1024
+    resource.prlimit(process.pid, resource.RLIMIT_AS, (
+        size + more, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+@case('serve: a connection that finds no memory ends, and no other')
+def no_memory():
+    listener, address = tcp_server(tcp_echo)
+    for mode in (('--echo',), ('--to', address)):
+        with Wsup('serve', *mode, '-j', 1, '127.0.0.1:0') as server:
+            other = upgrade(server.port)
+            echoes(other, BINARY, b'x')
+            limit_memory(server.process, 1 << 19)
+            socks = []
+            for number in range(600):
+                sock = socket.create_connection(('127.0.0.1', server.port),
+                                                LIMIT)
+                push(sock, REQUEST[:-2] + b'X: ' + b'y' * 8000 +
+                     b'\r\n\r\n' * (number % 2))
+                socks.append(sock)
+            wait_for(lambda: len(answered(socks)) > 300, 'some are ended')
+            echoes(other, BINARY, b'still there')
+            contains(range(1, 600), sum(map(ended, answered(socks))))
+            for sock in socks:
+                sock.close()
+            limit_memory(server.process, 1 << 30)
+            peer = upgrade(server.port)
+            echoes(peer, BINARY, b'and after')
+            expect(peer.close(), 1000)
+            expect(other.close(), 1000)
+            server.process.terminate()
+            # it may have said so
+            server.process.stderr.read()
+    listener.close()
+
+
 @case('serve: killed, it tells its clients that it goes away')
 def killed():
     listener, address = tcp_server(tcp_echo)
