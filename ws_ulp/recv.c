@@ -302,7 +302,9 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (flags & MSG_TRUNC && !ws_msgq(ctx)) {
+	/* of the mode alone: what belongs to it is looked at with the lock */
+	if (flags & MSG_TRUNC &&
+	    READ_ONCE(ctx->rx_mode) != WS_RX_MESSAGE) {
 		/* as on TCP: take, do not copy */
 		iov_iter_discard(&nowhere, ITER_DEST, len);
 		ps.to = &nowhere;
