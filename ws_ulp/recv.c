@@ -111,12 +111,18 @@ static int read_stream(struct ws_ctx *ctx, struct ws_pass *ps)
 
 #define REC_MIN		(sizeof(struct ws_rec) + REC_ALIGN)
 
-/* Zeros up to the next record, as far as there is room. */
-static void pad_record(struct ws_pass *ps, u32 len)
+/*
+ * Zeros up to the next record, as far as there is room. Return: bytes, or
+ * -EFAULT.
+ */
+static int pad_record(struct ws_pass *ps, const struct ws_pass *one)
 {
-	u32 n = min_t(size_t, -len & (REC_ALIGN - 1), ps->len - ps->done);
+	u32 n = min_t(size_t, -one->done & (REC_ALIGN - 1),
+		      one->len - one->done);
 
-	ps->done += copy_to_iter(page_address(ZERO_PAGE(0)), n, ps->to);
+	if (copy_to_iter(page_address(ZERO_PAGE(0)), n, ps->to) != n)
+		return -EFAULT;
+	return n;
 }
 
 /*
@@ -127,9 +133,9 @@ static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 {
 	struct ws_pass one = { .to = ps->to, .cmsg = true, .cur = ps->cur };
 	struct ws_reader saved = ctx->rd;
-	struct iov_iter head = *ps->to;
+	struct iov_iter head = *ps->to, to = head;
 	struct ws_rec rec = { };
-	int err;
+	int err, pad;
 
 	one.len = ps->len - ps->done - sizeof(rec);
 	iov_iter_advance(ps->to, sizeof(rec));
@@ -139,12 +145,12 @@ static int read_record(struct ws_ctx *ctx, struct ws_pass *ps)
 	rec.len = one.done;
 	rec.opcode = one.frame.opcode;
 	rec.flags = one.frame.flags | (one.eor ? 0 : WS_F_MORE);
-	if (copy_to_iter(&rec, sizeof(rec), &head) != sizeof(rec)) {
+	pad = pad_record(ps, &one);
+	if (pad < 0 || copy_to_iter(&rec, sizeof(rec), &to) != sizeof(rec)) {
 		err = -EFAULT;
 		goto undo;
 	}
-	ps->done += sizeof(rec) + one.done;
-	pad_record(ps, one.done);
+	ps->done += sizeof(rec) + one.done + pad;
 	ps->cur = one.cur;
 	ps->stop = !one.eor;
 	return err;
@@ -278,6 +284,13 @@ static bool frame_fits(const struct msghdr *msg, int flags)
 	return msg->msg_controllen >= head + sizeof(struct ws_frame);
 }
 
+/* The bytes are taken: a caller whose memory faults learns that it is cut. */
+static void put_frame(struct msghdr *msg, const struct ws_frame *frame)
+{
+	if (put_cmsg(msg, SOL_WS, WS_FRAME, sizeof(*frame), (void *)frame))
+		msg->msg_flags |= MSG_CTRUNC;
+}
+
 /**
  * ws_recvmsg() - proto.recvmsg of an active socket
  * @sk: socket
@@ -324,7 +337,7 @@ int ws_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 	if (ps.trunc)
 		msg->msg_flags |= MSG_TRUNC;
 	if (ctx->rx_mode != WS_RX_RECORDS && ps.cmsg && (ps.done || ps.eor))
-		put_cmsg(msg, SOL_WS, WS_FRAME, sizeof(ps.frame), &ps.frame);
+		put_frame(msg, &ps.frame);
 	return ps.done;
 }
 

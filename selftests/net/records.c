@@ -277,6 +277,22 @@ TEST_F(records, fault_in_the_head)
 	EXPECT_EQ(0, record_is(buf, 16, &at, TEXT, WHOLE, "intact", 6));
 }
 
+/* Nothing may follow a record that is not padded */
+TEST_F(records, fault_in_the_padding)
+{
+	char buf[64];
+	struct iovec iov[] = { { buf, 8 + 6 }, { (void *)8, 64 } };
+	size_t at = 0;
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "intact"));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "next"));
+	ASSERT_EQ(0, peer_sync(&self->p));
+	EXPECT_ERRNO(EFAULT, readv(self->fd, iov, 2));
+	ASSERT_EQ(32, recv(self->fd, buf, sizeof(buf), 0));
+	EXPECT_EQ(0, record_is(buf, 32, &at, TEXT, WHOLE, "intact", 6));
+	EXPECT_EQ(0, record_is(buf, 32, &at, TEXT, WHOLE, "next", 4));
+}
+
 TEST_F(records, fault_in_a_later_one)
 {
 	long page = sysconf(_SC_PAGESIZE);

@@ -376,4 +376,20 @@ TEST_F(stream, trunc_discards)
 	EXPECT_EQ(0, peer_gets(self->fd, "ed"));
 }
 
+/* The bytes are taken, so that the caller has to know that WS_FRAME is not */
+TEST_F(stream, fault_in_the_control_message)
+{
+	char buf[16];
+	struct iovec iov = { buf, sizeof(buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = (void *)8, .msg_controllen = 64,
+	};
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "taken"));
+	ASSERT_EQ(5, recvmsg(self->fd, &msg, 0));
+	EXPECT_EQ(MSG_CTRUNC, msg.msg_flags & MSG_CTRUNC);
+	EXPECT_EQ(0, memcmp(buf, "taken", 5));
+}
+
 TEST_HARNESS_MAIN
