@@ -180,9 +180,9 @@ int lookup_start(struct lookup **lookup, const char *host, const char *port)
 	int err;
 
 	err = lookup_new(lookup, host, port);
-	if (err)
-		return err;
 	l = *lookup;
+	if (!l)
+		return err;
 	l->error = look_up(l, AI_NUMERICHOST);
 	if (l->error == EAI_NONAME)
 		return run_in_thread(l);

@@ -97,7 +97,7 @@ static int parse_port(struct url *url, const char *s, size_t len)
 {
 	const char *standard = default_port(url->scheme, strlen(url->scheme));
 
-	if (len && *s != ':')
+	if (!standard || (len && *s != ':'))
 		return bad(url, BAD_HOST);
 	if (len <= 1) {
 		url->default_port = true;

@@ -101,16 +101,22 @@ static int make_pair(int pair[2])
 	};
 	socklen_t len = sizeof(addr);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err = 0;
 
 	pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(listener, (struct sockaddr *)&addr, len) ||
+	if (listener < 0 || pair[0] < 0 ||
+	    bind(listener, (struct sockaddr *)&addr, len) ||
 	    listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&addr, &len) ||
 	    connect(pair[0], (struct sockaddr *)&addr, len))
-		return -errno;
-	pair[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	close(listener);
-	return pair[1] < 0 ? -errno : 0;
+		err = -errno;
+	if (!err)
+		pair[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (!err && pair[1] < 0)
+		err = -errno;
+	if (listener >= 0)
+		close(listener);
+	return err;
 }
 
 /* A message there and back. */
@@ -136,10 +142,13 @@ static int try_out(int client, int server)
 static bool check_attach(void)
 {
 	int pair[2] = { -1, -1 };
-	int err = make_pair(pair);
+	int i, err = make_pair(pair);
 
 	if (!err)
 		err = try_out(pair[0], pair[1]);
+	for (i = 0; i < 2; i++)
+		if (pair[i] >= 0)
+			close(pair[i]);
 	tell("attach", !err, err ? wsup_attach_strerror(err)
 				 : "a message went over loopback and back");
 	return !err;
