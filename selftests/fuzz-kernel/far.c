@@ -28,7 +28,8 @@ static size_t see_fin(struct run *r, bool fin, long at, size_t known)
 {
 	if (fin && at > (long)r->model.known && known <= r->model.known)
 		r->judge = false;
-	if (fin && !r->fin_sent && known == (size_t)at + 1) {
+	if (fin && !r->fin_sent && known > r->model.known &&
+	    known == (size_t)at + 1) {
 		r->fin_sent = true;
 		r->fin_at = at;
 	}

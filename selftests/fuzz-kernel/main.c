@@ -3,11 +3,12 @@
  * fuzz-kernel: programs of system calls and segments against the module, led by
  * coverage. Runs in a guest, as root.
  *
- *   fuzz-kernel [-d DIR] [-n PROGRAMS] [-s SEED] [-x] [PROGRAM...]
+ *   fuzz-kernel [-d DIR] [-n PROGRAMS] [-s SEED] [-e] [-x] [PROGRAM...]
  *
  *   -d DIR       corpus, findings and sums are kept there
  *   -n PROGRAMS  so many (10000)
  *   -s SEED      all that is drawn follows from it
+ *   -e           the first finding ends it
  *   -x           the guest's clock jumps where all wait (time-travel)
  *
  * With PROGRAM, files of programs, these and nothing else run. Exit status: 1
@@ -31,6 +32,7 @@ static struct program *corpus[CORPUS];
 static unsigned int corpus_count, findings;
 static unsigned long limit = 10000;
 static uint64_t seed = 1;
+static bool one_only;
 
 /* Sockets that frame: none, once the program is over */
 static long sockets(void)
@@ -138,7 +140,7 @@ static int fuzz(void)
 	struct dice d;
 
 	report_read(try_old);
-	while (fit && totals.programs < limit) {
+	while (fit && totals.programs < limit && !(one_only && findings)) {
 		if (totals.programs % 64 == 0 && report_stop())
 			break;
 		d.state = seed ^ totals.programs << 32;
@@ -179,7 +181,7 @@ int main(int argc, char **argv)
 	const char *dir = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "d:n:s:x")) != -1) {
+	while ((opt = getopt(argc, argv, "d:n:s:ex")) != -1) {
 		switch (opt) {
 		case 'd':
 			dir = optarg;
@@ -189,6 +191,9 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'e':
+			one_only = true;
 			break;
 		case 'x':
 			fast_time = true;
