@@ -87,7 +87,7 @@ KERNELS	:= stable backports
 # Scripts of their own, which boot what they need
 RUNS	:= demo conformance interop mutants bench coverage fuzz-kernel
 
-.PHONY: all help check check-debug deb check-packages shell lint peers machine \
+.PHONY: all help check check-debug check-kernels deb check-packages shell lint peers machine \
 	$(SUITES) $(RUNS)
 all:
 	@for kernel in $(KERNELS); do \
@@ -101,6 +101,7 @@ help:
 #help make demo         watch other people's programs talk to it
 #help make check        all tests, on both kernels: the verdict
 #help make check-debug  the same in a guest whose kernel checks itself
+#help make check-kernels  build for every kernel of Debian, boot the newest
 #help make shell        a shell in a guest, module loaded
 #help make unit         tests of the pure files alone
 #help make handshake    tests of libwsup alone, by scripted peers
@@ -123,6 +124,9 @@ check:
 
 check-debug:
 	@selftests/check debug
+
+check-kernels:
+	@selftests/kernels/run
 
 deb:
 	@selftests/packages/build
