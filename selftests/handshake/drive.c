@@ -170,6 +170,11 @@ static void decide(struct wsup_hs *hs)
 		err = wsup_add_header(hs, "Location: ws://elsewhere/");
 		if (!err)
 			err = wsup_respond(hs, 302, NULL, 0);
+	} else if (!strncmp(ask, "file:", 5) && !wsup_upgradable(hs)) {
+		file = open(ask + 5, O_RDONLY | O_CLOEXEC);
+		err = wsup_respond_file(hs, 200, file,
+					(size_t)lseek(file, 0, SEEK_END));
+		lseek(file, 0, SEEK_SET);
 	} else if (!strcmp(ask, "file") && !wsup_upgradable(hs)) {
 		file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		err = wsup_respond_file(hs, 200, file, 100000);

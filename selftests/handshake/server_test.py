@@ -3,6 +3,7 @@
 import resource
 import socket
 import struct
+import tempfile
 import time
 
 from peer import (ACCEPT, DONE, EEOF, EHTTP, ELIMIT, ESYNTAX, KEY, Drive,
@@ -880,6 +881,42 @@ def ask_bad_file():
     expect(len(rest + read_all(ours)) < 1000000, True, 'cut short')
     drive.finish()
     expect((drive.result, drive.decided), (-5, [-22]))
+
+
+@case('a file is not cut as long as its reader takes something, if slowly')
+def ask_slow_reader():
+    size = 8 << 20
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(size)
+        for end in ({'Connection': 'close'}, {'Connection': 'x'}):
+            listener = socket.create_server(('127.0.0.1', 0))
+            ours = socket.socket()
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            ours.connect(listener.getsockname())
+            theirs, _ = listener.accept()
+            drive = Drive('ask=file:' + file.name, 'timeout=400', 'accept',
+                          theirs.fileno(), fds=[theirs.fileno()])
+            theirs.close()
+            ours.sendall(request(Upgrade=None, **end))
+            head, rest = read_head(ours)
+            contains(head, f'Content-Length: {size}\r\n')
+            got = len(rest)
+            while got < size and (piece := ours.recv(65536)):
+                got += len(piece)
+                time.sleep(0.02)
+            expect(got, size, 'bytes')
+            ours.close()
+            expect(drive.finish().result, EHTTP)
+
+
+@case('a file is cut when its reader takes nothing')
+def ask_no_reader():
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(32 << 20)
+        ours, drive = whole(request(Upgrade=None),
+                            ['ask=file:' + file.name, 'timeout=300'])
+        expect(drive.finish().result, ETIMEDOUT)
+        ours.close()
 
 
 @case('WSUP_ASK: the application refuses')

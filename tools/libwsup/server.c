@@ -5,10 +5,12 @@
  * and the connection stays open for the next request where HTTP says so.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,6 +56,14 @@ static bool is_method(const struct wsup_hs *hs, const char *method)
 	return !strcmp(head_string(&hs->head, hs->head.method), method);
 }
 
+/* A NUL would end the path for those that decode it. */
+static bool has_nul(const struct wsup_hs *hs)
+{
+	const char *path = head_string(&hs->head, hs->head.target);
+
+	return memmem(path, strcspn(path, "?"), "%00", 3);
+}
+
 /* What makes a request bad whatever it asks for. */
 static int judge_http(struct wsup_hs *hs)
 {
@@ -76,7 +86,7 @@ static int judge_http(struct wsup_hs *hs)
 	if (err)
 		return err;
 	err = target_normalise(&hs->head);
-	if (err == -WSUP_EURL)
+	if (err == -WSUP_EURL || (!err && has_nul(hs)))
 		return refuse(hs, 400, "the request's target is malformed");
 	return err;
 }
@@ -502,16 +512,34 @@ static int linger(struct wsup_hs *hs)
 	return ret == WSUP_AGAIN || ret == STEP_MORE ? ret : hs->server.end;
 }
 
+/*
+ * The limit is the request's. A response, also one that is only on its way in
+ * TCP, lasts as long as its reader takes some of it.
+ */
+static bool is_answering(const struct wsup_hs *hs)
+{
+	const struct server *server = &hs->server;
+	int queued = 0;
+
+	if (server->state == SERVER_SEND)
+		return true;
+	if (server->state != SERVER_LINGER &&
+	    (server->state != SERVER_READ || hs->head.bytes))
+		return false;
+	return !ioctl(hs->fd, SIOCOUTQ, &queued) && queued > 0;
+}
+
 static int expired(struct wsup_hs *hs)
 {
 	struct server *server = &hs->server;
 
-	if (server->state == SERVER_LINGER)
-		return server->end;
-	if (server->state == SERVER_SEND && io_progress(hs)) {
-		hs_set_timeout(hs, hs->config->number[WSUP_TIMEOUT]);
+	if (is_answering(hs) && io_progress(hs)) {
+		hs_set_timeout(hs, server->state == SERVER_LINGER ?
+			       LINGER_MS : hs->config->number[WSUP_TIMEOUT]);
 		return STEP_MORE;
 	}
+	if (server->state == SERVER_LINGER)
+		return server->end;
 	if (server->state == SERVER_READ && hs->head.bytes) {
 		hs_set_timeout(hs, LINGER_MS);
 		return give_up(hs, 408, "the request took too long",
