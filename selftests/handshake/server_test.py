@@ -466,6 +466,14 @@ def paths():
         refused(request(target=target), 404, 'path=/a', 'path=/b',
                 close=False)
     refused(request(target='/a#b'), 400, 'path=/a')
+    for target in ('/a/', '/a/b', '/a/b/c?d', '/x'):
+        accepted(request(target=target), 'path=/a/*', 'path=/x')
+    for target in ('/', '/a', '/ab', '/b/a/', '/x/', '/?/a/b'):
+        refused(request(target=target), 404, 'path=/a/*', 'path=/x',
+                close=False)
+    accepted(request(target='/any'), 'path=/*')
+    for target in ('/a%00b', '/%00'):
+        refused(request(target=target), 400)
 
 
 @case('a restriction that is wrong is none that lets pass')

@@ -766,8 +766,11 @@ def serve_who():
                        'Sec-WebSocket-Protocol: b, a')
         contains(peer.answer, 'Sec-WebSocket-Protocol: a\r\n')
         expect(peer.close(), 1000)
+        for path in ('/chat/', '/chat/room', '/chat?x'):
+            expect(upgrade(server.port, path).close(), 1000)
         for path, line, status in (('/chat', 'Origin: http://x.example', 403),
-                                   ('/', 'X: y', 404)):
+                                   ('/', 'X: y', 404),
+                                   ('/chatter', 'X: y', 404)):
             peer = upgrade(server.port, path, line, check=False)
             contains(peer.answer, f' {status} ')
 

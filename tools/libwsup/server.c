@@ -38,6 +38,16 @@ static bool has_body(const struct head *head)
 	       (parser->flags & F_CONTENT_LENGTH && parser->content_length);
 }
 
+/* "/a" is one path, "/a/" another; what is under that is "/a/" and "*". */
+static bool path_matches(const char *served, const char *path, size_t len)
+{
+	size_t n = strlen(served);
+
+	if (n >= 2 && !strcmp(served + n - 2, "/*"))
+		return len >= n - 1 && !memcmp(served, path, n - 1);
+	return n == len && !memcmp(served, path, len);
+}
+
 static bool path_served(const struct wsup_hs *hs)
 {
 	const struct texts *paths = &hs->config->text[WSUP_PATH];
@@ -45,8 +55,7 @@ static bool path_served(const struct wsup_hs *hs)
 	size_t i, len = strcspn(path, "?");
 
 	for (i = 0; i < paths->n; i++)
-		if (strlen(paths->at[i]) == len &&
-		    !memcmp(paths->at[i], path, len))
+		if (path_matches(paths->at[i], path, len))
 			return true;
 	return !hs->config->tried[WSUP_PATH];
 }

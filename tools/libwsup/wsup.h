@@ -77,7 +77,7 @@ enum wsup_text {
 	WSUP_SUBPROTOCOL,	/* to offer or accept, best first; any number */
 	WSUP_ORIGIN,		/* client: what to send as Origin */
 	WSUP_ALLOW_ORIGIN,	/* server: "https://host[:port]", "null", "*" */
-	WSUP_PATH,		/* server: path to serve; none: all */
+	WSUP_PATH,		/* server: "/a", or "/a/" and "*"; none: all */
 	WSUP_USER,		/* "name:password"; server: any number */
 	WSUP_REALM,		/* server: for authentication; "websocket" */
 	WSUP_PROXY,		/* client: http:// or socks5:// URL; "": none */

@@ -27,7 +27,7 @@ static const char accept_help[] =
 "  -p, --subprotocol NAME   accept a subprotocol, best first\n"
 "  -o, --origin ORIGIN      allow pages of this origin, too; '*': of any\n"
 "      --host NAME          a name that pages may call this server; '*': any\n"
-"      --path PATH          serve this path, not all\n"
+"      --path PATH          serve connections at this path and under it\n"
 "      --auth NAME:PASSWORD ask for credentials\n"
 "      --realm TEXT         what for\n"
 "  -H, --header 'NAME: VALUE'  send a header\n"
@@ -100,7 +100,7 @@ int cmd_accept(int argc, char **argv)
 		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
 		{ 0, "host", OPT_TEXT, WSUP_HOST },
-		{ 0, "path", OPT_TEXT, WSUP_PATH },
+		{ 0, "path", OPT_PATH },
 		{ 0, "auth", OPT_TEXT, WSUP_USER },
 		{ 0, "realm", OPT_TEXT, WSUP_REALM },
 		{ 'H', "header", OPT_TEXT, WSUP_HEADER },

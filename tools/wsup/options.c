@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Options of a command, as a table. */
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -63,6 +64,22 @@ static void set_time(struct wsup_config *config, const struct opt *o,
 		die_usage("%s: out of range: %s", name, optarg);
 }
 
+static void add_path(struct wsup_config *config, const char *name,
+		     const char *path)
+{
+	size_t len = strlen(path);
+	char *under;
+
+	if (*path != '/')
+		die_usage("%s: begins with no slash: %s", name, path);
+	if (asprintf(&under, "%s%s*", path,
+		     path[len - 1] == '/' ? "" : "/") < 0)
+		die("%s", strerror(ENOMEM));
+	add_text(config, WSUP_PATH, name, path);
+	add_text(config, WSUP_PATH, name, under);
+	free(under);
+}
+
 static void apply(const struct opt *o, struct wsup_config *config)
 {
 	char name[64];
@@ -88,6 +105,9 @@ static void apply(const struct opt *o, struct wsup_config *config)
 		break;
 	case OPT_TEXT:
 		add_text(config, o->what, name, optarg);
+		break;
+	case OPT_PATH:
+		add_path(config, name, optarg);
 		break;
 	case OPT_CALL:
 		o->call(name, optarg);

@@ -43,7 +43,7 @@ static const char help[] =
 "      --host NAME          a name that pages may call this server, beside\n"
 "                           addresses and localhost; '*': any\n"
 "  -p, --subprotocol NAME   accept a subprotocol, best first\n"
-"      --path PATH          serve connections under this path, not all\n"
+"      --path PATH          serve connections at this path and under it\n"
 "\n"
 "Other options:\n"
 "  -s, --static DIRECTORY   serve files, to requests for no connection\n"
@@ -461,7 +461,7 @@ static void parse(int argc, char **argv)
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
 		{ 0, "host", OPT_CALL, 1, .call = add_host },
 		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
-		{ 0, "path", OPT_TEXT, WSUP_PATH },
+		{ 0, "path", OPT_PATH },
 		{ 's', "static", OPT_STRING, .to = &serve.directory },
 		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &serve.text },
