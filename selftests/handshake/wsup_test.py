@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The wsup program, in a guest with the module."""
+import contextlib
 import os
 import re
 import resource
 import socket
+import stat
 import struct
 import subprocess
 import tempfile
@@ -736,6 +738,119 @@ def static():
             peer = upgrade(server.port)
             echoes(peer, TEXT, b'here too')
             expect(peer.close(), 1000)
+
+
+@contextlib.contextmanager
+def served(files):
+    """A server of these files, and its port."""
+    with tempfile.TemporaryDirectory() as where:
+        for name, data in files.items():
+            os.makedirs(os.path.dirname(f'{where}/{name}'), exist_ok=True)
+            with open(f'{where}/{name}', 'wb') as file:
+                file.write(data)
+        with Wsup('serve', '--echo', '--static', where,
+                  '127.0.0.1:0') as server:
+            yield where, server.port
+
+
+@case('serve --static: types by the system\'s list, and by our own')
+def static_types():
+    kinds = {'a.mjs': 'text/javascript; charset=utf-8',
+             'a.HTM': 'text/html; charset=utf-8', 'a.webp': 'image/webp',
+             'a.woff2': 'font/woff2', 'a.xhtml': 'application/xhtml+xml',
+             'a.b/c': 'application/octet-stream', 'a.wasm': 'application/wasm',
+             'a.md': 'text/markdown; charset=utf-8', 'a.map':
+             'application/json', 'none': 'application/octet-stream'}
+    with served({name: b'x' for name in kinds}) as (_, port):
+        for name, kind in kinds.items():
+            head, body = get(port, '/' + name)
+            contains(head, f'Content-Type: {kind}\r\n')
+            contains(head, 'X-Content-Type-Options: nosniff\r\n')
+            expect(body, b'x')
+    path, before = '/etc/mime.types', None
+    if os.path.exists(path):
+        with open(path) as file:
+            before = file.read()
+    with open(path, 'w') as file:
+        file.write('# comment html\ntext/x-ours\t\tmd  zz # c\n'
+                   'application/none\nbad line\n\nvideo/zz zz.. ZZ2\n')
+    try:
+        with served({'a.md': b'x', 'a.zz2': b'x', 'a.css': b'x',
+                     'a.line': b'x'}) as (_, port):
+            for name, kind in (('a.md', 'text/x-ours; charset=utf-8'),
+                               ('a.zz2', 'video/zz'),
+                               ('a.css', 'text/css; charset=utf-8'),
+                               ('a.line', 'application/octet-stream')):
+                contains(get(port, '/' + name)[0], f'Content-Type: {kind}\r\n')
+    finally:
+        os.unlink(path)
+        if before is not None:
+            with open(path, 'w') as file:
+                file.write(before)
+
+
+@case('serve --static: neither dot files nor what is no regular file')
+def static_hidden():
+    with served({'.env': b'secret', '.git/config': b'secret',
+                 'a/.b/c': b'secret', 'index.html': b'x',
+                 '.well-known/x': b'well', '.well-knowns': b'secret'}) as (
+                     where, port):
+        os.mknod(where + '/null', stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        os.mknod(where + '/dog', stat.S_IFCHR | 0o666, os.makedev(10, 130))
+        os.mkfifo(where + '/fifo')
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(where + '/socket')
+        for target in ('/.env', '/.git/config', '/%2egit/config', '/a/.b/c',
+                       '/.git', '/.git/', '/a%2F.b%2Fc', '/.well-knowns',
+                       '/null', '/dog', '/fifo', '/socket', '/./index.html'):
+            head, body = get(port, target)
+            contains(head, ' 404 ')
+            lacks(body, b'secret')
+        expect(get(port, '/.well-known/x')[1], b'well')
+
+
+@case('serve --static: ranges, and what is known already')
+def static_ranges():
+    data = bytes(range(256)) * 40
+    size = len(data)
+    with served({'f.bin': data, 'empty': b''}) as (where, port):
+        head, _ = get(port, '/f.bin')
+        contains(head, 'Accept-Ranges: bytes\r\n')
+        etag = re.search(r'ETag: (".*")\r\n', head)[1]
+        for asked, first, last in (
+                ('0-0', 0, 0), ('10-19', 10, 19), ('100-', 100, size - 1),
+                ('-5', size - 5, size - 1), (f'-{size * 2}', 0, size - 1),
+                (f'5-{size * 2}', 5, size - 1),
+                ('7-99999999999999999999999', 7, size - 1)):
+            head, body = get(port, '/f.bin', 'GET', f'Range: bytes={asked}')
+            contains(head, ' 206 ')
+            contains(head, f'Content-Range: bytes {first}-{last}/{size}\r\n')
+            contains(head, f'Content-Length: {last - first + 1}\r\n')
+            expect(body == data[first:last + 1], True, asked)
+        for asked in (f'bytes={size}-', 'bytes=-0', 'bytes=99999999999-',
+                      'bytes=99999999999999999999-'):
+            head, _ = get(port, '/f.bin', 'GET', f'Range: {asked}')
+            contains(head, ' 416 ')
+            contains(head, f'Content-Range: bytes */{size}\r\n')
+        for lines in (['Range: bytes=5-4'], ['Range: bytes=0-1,3-4'],
+                      ['Range: lines=1-2'], ['Range: bytes=a-b'],
+                      ['Range: bytes=-'], ['Range: bytes=1-2x'],
+                      ['Range: bytes=1-2', 'If-Range: "other"']):
+            head, body = get(port, '/f.bin', 'GET', *lines)
+            contains(head, ' 200 ')
+            expect(body == data, True, lines)
+        contains(get(port, '/f.bin', 'GET', 'Range: bytes=1-2',
+                     f'If-Range: {etag}')[0], ' 206 ')
+        contains(get(port, '/f.bin', 'HEAD', 'Range: bytes=1-2')[0], ' 200 ')
+        contains(get(port, '/empty', 'GET', 'Range: bytes=0-')[0], ' 416 ')
+        for known in (etag, f'"a", W/{etag}', '*'):
+            head, body = get(port, '/f.bin', 'GET', f'If-None-Match: {known}')
+            contains(head, ' 304 ')
+            expect(body, b'')
+        with open(where + '/f.bin', 'ab') as file:
+            file.write(b'more')
+        contains(get(port, '/f.bin', 'GET', f'If-None-Match: {etag}')[0],
+                 ' 200 ')
 
 
 @case('serve --auth: credentials, for files as well')

@@ -3,7 +3,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +15,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mime.h"
 #include "serve.h"
+#include "text.h"
 
 static int root = -1;
+
+/* Of a file, what is sent. */
+struct part {
+	long long	first;
+	long long	size;
+};
 
 /**
  * files_open() - serve the files of a directory, or exit
@@ -26,15 +36,8 @@ void files_open(const char *directory)
 	root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		die("--static: %s: %s", directory, strerror(errno));
+	mime_load("/etc/mime.types");
 	wsup_config_set(serve.config, WSUP_ASK, 1);
-}
-
-static int hex(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *p = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
-
-	return p ? (int)(p - digits) : -1;
 }
 
 /* The path of a target, decoded, relative; false if it is none. */
@@ -48,9 +51,8 @@ static bool decode(const char *target, char *path, size_t size)
 			return false;
 		path[n] = *target;
 		if (*target == '%') {
-			if (hex(target[1]) < 0 || hex(target[2]) < 0)
+			if (!hex_byte(target + 1, path + n))
 				return false;
-			path[n] = (char)(hex(target[1]) << 4 | hex(target[2]));
 			target += 2;
 		}
 		if (!path[n++])
@@ -60,42 +62,49 @@ static bool decode(const char *target, char *path, size_t size)
 	return true;
 }
 
-/* The kernel sees to it that no path, and no link, leads out. */
-static int open_below(const char *path)
+/* What begins with a dot is not meant for others, but for RFC 8615. */
+static bool is_hidden(const char *path)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
+	const char *p;
 
-	return (int)syscall(SYS_openat2, root, *path ? path : ".", &how,
-			    sizeof(how));
+	for (p = path; p; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (*p == '.' && strncmp(p, ".well-known/", 12))
+			return true;
+	}
+	return false;
 }
 
-static const char *type_of(const char *path)
+/*
+ * The kernel sees to it that no path, and no link, leads out. Opening a device
+ * or a pipe could do something: whatever it is, it is only looked at.
+ */
+static int find_below(const char *path, struct stat *st)
 {
-	static const struct {
-		const char *suffix;
-		const char *type;
-	} types[] = {
-		{ ".html", "text/html; charset=utf-8" },
-		{ ".css", "text/css; charset=utf-8" },
-		{ ".js", "text/javascript; charset=utf-8" },
-		{ ".json", "application/json" },
-		{ ".txt", "text/plain; charset=utf-8" },
-		{ ".svg", "image/svg+xml" },
-		{ ".png", "image/png" },
-		{ ".jpg", "image/jpeg" },
-		{ ".ico", "image/x-icon" },
-		{ ".wasm", "application/wasm" },
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
-	const char *suffix = strrchr(path, '.');
-	size_t i;
+	int fd;
 
-	for (i = 0; suffix && i < ARRAY_SIZE(types); i++)
-		if (!strcasecmp(types[i].suffix, suffix))
-			return types[i].type;
-	return "application/octet-stream";
+	fd = (int)syscall(SYS_openat2, root, *path ? path : ".", &how,
+			  sizeof(how));
+	if (fd >= 0 && !fstat(fd, st))
+		return fd;
+	st->st_mode = 0;
+	return fd;
+}
+
+/* The file that was looked at, whatever has its name now; closes @fd. */
+static int open_found(int fd)
+{
+	char path[32];
+	int file;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	close(fd);
+	return file;
 }
 
 static void answer_text(struct wsup_hs *hs, int status, const char *text)
@@ -104,16 +113,126 @@ static void answer_text(struct wsup_hs *hs, int status, const char *text)
 	wsup_respond(hs, status, text, strlen(text));
 }
 
-static void answer_file(struct wsup_hs *hs, const char *path, int fd,
-			off_t size)
+static void add_header(struct wsup_hs *hs, const char *fmt, ...)
 {
-	char type[128];
+	char header[256];
+	va_list args;
 
-	snprintf(type, sizeof(type), "Content-Type: %s", type_of(path));
-	wsup_add_header(hs, type);
-	wsup_add_header(hs, "Cache-Control: no-cache");
-	wsup_add_header(hs, "X-Content-Type-Options: nosniff");
-	wsup_respond_file(hs, 200, fd, (size_t)size);
+	va_start(args, fmt);
+	vsnprintf(header, sizeof(header), fmt, args);
+	va_end(args);
+	wsup_add_header(hs, header);
+}
+
+/* Changes whenever the file does. */
+static void make_etag(char *etag, size_t size, const struct stat *st)
+{
+	snprintf(etag, size, "\"%llx-%llx-%llx.%lx\"",
+		 (unsigned long long)st->st_ino,
+		 (unsigned long long)st->st_size,
+		 (unsigned long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+}
+
+/* RFC 9110 section 13.1.2 */
+static bool is_known(const struct wsup_hs *hs, const char *etag)
+{
+	const char *known = wsup_header(hs, "If-None-Match");
+
+	return known && (!strcmp(known, "*") || strstr(known, etag));
+}
+
+/* A number of a range; -1: there is none. */
+static long long take_number(const char **p)
+{
+	long long n = 0;
+
+	if (!isdigit((unsigned char)**p))
+		return -1;
+	for (; isdigit((unsigned char)**p); (*p)++)
+		if (n < LLONG_MAX / 10 - 9)
+			n = 10 * n + **p - '0';
+	return n;
+}
+
+/*
+ * RFC 9110 section 14: one range of bytes. Several may be answered as if none
+ * had been asked for, as may what is malformed. Return: 200, 206 or 416.
+ */
+static int choose_range(const char *range, long long size, struct part *part)
+{
+	long long first, last;
+
+	if (!range || strncasecmp(range, "bytes=", 6))
+		return 200;
+	range += 6;
+	first = take_number(&range);
+	if (*range++ != '-')
+		return 200;
+	last = take_number(&range);
+	if (*range || (first < 0 && last < 0) || (last >= 0 && last < first))
+		return 200;
+	if (first < 0) {		/* the last so many */
+		first = last < size ? size - last : 0;
+		if (!last)
+			return 416;
+		last = size - 1;
+	}
+	if (first >= size)
+		return 416;
+	part->first = first;
+	part->size = (last < 0 || last >= size ? size : last + 1) - first;
+	return 206;
+}
+
+/* Only of the file that the client has the rest of, and only for GET. */
+static const char *range_of(const struct wsup_hs *hs, const char *etag)
+{
+	const char *condition = wsup_header(hs, "If-Range");
+
+	if (strcmp(wsup_method(hs), "GET") ||
+	    (condition && strcmp(condition, etag)))
+		return NULL;
+	return wsup_header(hs, "Range");
+}
+
+static void answer_part(struct wsup_hs *hs, const char *path, int fd,
+			long long size, const char *etag)
+{
+	struct part part = { .size = size };
+	const char *type = mime_type(path);
+	int status = choose_range(range_of(hs, etag), size, &part);
+
+	if (status == 416) {
+		add_header(hs, "Content-Range: bytes */%lld", size);
+		answer_text(hs, 416, "the file is not so long\n");
+		close(fd);
+		return;
+	}
+	if (status == 206)
+		add_header(hs, "Content-Range: bytes %lld-%lld/%lld",
+			   part.first, part.first + part.size - 1, size);
+	add_header(hs, "Content-Type: %s%s", type,
+		   strncmp(type, "text/", 5) ? "" : "; charset=utf-8");
+	lseek(fd, part.first, SEEK_SET);
+	wsup_respond_file(hs, status, fd, (size_t)part.size);
+}
+
+static void answer_file(struct wsup_hs *hs, const char *path, int fd,
+			const struct stat *st)
+{
+	char etag[80];
+
+	make_etag(etag, sizeof(etag), st);
+	add_header(hs, "ETag: %s", etag);
+	add_header(hs, "Accept-Ranges: bytes");
+	add_header(hs, "Cache-Control: no-cache");
+	add_header(hs, "X-Content-Type-Options: nosniff");
+	if (is_known(hs, etag)) {
+		wsup_respond(hs, 304, NULL, 0);
+		close(fd);
+	} else {
+		answer_part(hs, path, fd, st->st_size, etag);
+	}
 }
 
 /*
@@ -136,25 +255,32 @@ static void redirect(struct wsup_hs *hs)
 	answer_text(hs, 301, "there\n");
 }
 
+static void answer_missing(struct wsup_hs *hs)
+{
+	answer_text(hs, 404, "there is no such file\n");
+}
+
 static void answer_path(struct wsup_hs *hs, char *path, size_t size)
 {
 	bool directory = !*path || path[strlen(path) - 1] == '/';
-	struct stat st;
+	struct stat st = {};
 	int fd;
 
 	if (directory && strlen(path) + sizeof("index.html") <= size)
 		strcat(path, "index.html");
-	fd = open_below(path);
-	if (fd < 0 || fstat(fd, &st))
-		st.st_mode = 0;
+	fd = is_hidden(path) ? -1 : find_below(path, &st);
 	if (S_ISREG(st.st_mode)) {
-		answer_file(hs, path, fd, st.st_size);
+		fd = open_found(fd);
+		if (fd >= 0)
+			answer_file(hs, path, fd, &st);
+		else
+			answer_missing(hs);
 		return;
 	}
 	if (S_ISDIR(st.st_mode))
 		redirect(hs);
 	else
-		answer_text(hs, 404, "there is no such file\n");
+		answer_missing(hs);
 	if (fd >= 0)
 		close(fd);
 }

@@ -1,9 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Text of others: characters, and what may be shown of them. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "text.h"
+
+static int hex(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *p = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+
+	return p ? (int)(p - digits) : -1;
+}
+
+/**
+ * hex_byte() - the byte that two hexadecimal digits are
+ * @text: NUL-terminated, what follows a '%'
+ * @byte: receives it
+ *
+ * Return: false if there are no two digits.
+ */
+bool hex_byte(const char *text, char *byte)
+{
+	if (hex(text[0]) < 0 || hex(text[1]) < 0)
+		return false;
+	*byte = (char)(hex(text[0]) << 4 | hex(text[1]));
+	return true;
+}
 
 /*
  * Length of the sequence that a byte begins, 0 if none does, and the range of

@@ -9,6 +9,7 @@
 /* What utf8_length() says of a character whose end is still missing. */
 #define UTF8_UNFINISHED	((size_t)-1)
 
+bool hex_byte(const char *text, char *byte);
 size_t utf8_length(const char *text, size_t len);
 size_t utf8_valid(const char *text, size_t len);
 size_t printable(char *to, size_t size, const char *text, size_t len,
