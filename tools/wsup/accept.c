@@ -101,7 +101,7 @@ int cmd_accept(int argc, char **argv)
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
 		{ 0, "host", OPT_TEXT, WSUP_HOST },
 		{ 0, "path", OPT_PATH },
-		{ 0, "auth", OPT_TEXT, WSUP_USER },
+		{ 0, "auth", OPT_SECRET, WSUP_USER },
 		{ 0, "realm", OPT_TEXT, WSUP_REALM },
 		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
 		{ 'P', "ping-interval", OPT_TIME, .to = &opt.ping_interval,

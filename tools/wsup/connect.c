@@ -18,6 +18,7 @@
 
 #include "options.h"
 #include "run.h"
+#include "secret.h"
 
 #define CHUNK	65536
 
@@ -26,6 +27,8 @@ static struct {
 	int		type;		/* of what is sent */
 	int		ping_interval;
 	const char	*exec;
+	const char	*user_file;
+	bool		netrc;
 	bool		verbose;
 	int		fd;
 } opt;
@@ -48,6 +51,8 @@ static const char help[] =
 "  -p, --subprotocol NAME   offer a subprotocol, best first\n"
 "  -o, --origin ORIGIN      send an Origin header\n"
 "  -u, --user NAME:PASSWORD credentials, if the server asks for them\n"
+"      --user-file FILE     the same from a file\n"
+"      --netrc              or from ~/.netrc\n"
 "  -x, --proxy URL          http:// or socks5:// proxy; '': none; without\n"
 "                           this option as ws_proxy, http_proxy, all_proxy\n"
 "                           and no_proxy in the environment tell\n"
@@ -272,11 +277,13 @@ int cmd_connect(int argc, char **argv)
 		{ 0, "binary", OPT_VALUE, WS_OP_BINARY, &opt.type },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
 		{ 'e', "exec", OPT_STRING, .to = &opt.exec },
-		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
+		{ 'H', "header", OPT_SECRET, WSUP_HEADER },
 		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
 		{ 'o', "origin", OPT_TEXT, WSUP_ORIGIN },
-		{ 'u', "user", OPT_TEXT, WSUP_USER },
-		{ 'x', "proxy", OPT_TEXT, WSUP_PROXY },
+		{ 'u', "user", OPT_SECRET, WSUP_USER },
+		{ 0, "user-file", OPT_STRING, .to = &opt.user_file },
+		{ 0, "netrc", OPT_FLAG, .to = &opt.netrc },
+		{ 'x', "proxy", OPT_SECRET, WSUP_PROXY },
 		{ 'L', "redirects", OPT_NUMBER, WSUP_REDIRECTS_MAX,
 		  .max = 20 },
 		{ 'P', "ping-interval", OPT_TIME, .to = &opt.ping_interval,
@@ -287,6 +294,7 @@ int cmd_connect(int argc, char **argv)
 		{}
 	};
 	struct wsup_config *config = new_config();
+	char *url;
 
 	wsup_config_set(config, WSUP_PROXY_ENV, 1);
 	parse_options(argc, argv, options, config, help);
@@ -295,6 +303,13 @@ int cmd_connect(int argc, char **argv)
 	if (!opt.type)
 		opt.type = opt.bytes || opt.exec ? WS_OP_BINARY : WS_OP_TEXT;
 	signal(SIGPIPE, SIG_DFL);
-	begin(argv[optind], config);
+	url = take_url(argv[optind]);
+	if (opt.user_file)
+		add_secret_file(config, WSUP_USER, "--user-file",
+				opt.user_file);
+	if (opt.netrc)
+		add_netrc(config, url);
+	begin(url, config);
+	free(url);
 	return opt.exec ? run_command() : talk();
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "secret.h"
 
 #define OPTIONS_MAX	48
 #define LONG_ONLY	256	/* and above: index of an option */
@@ -105,6 +106,9 @@ static void apply(const struct opt *o, struct wsup_config *config)
 		break;
 	case OPT_TEXT:
 		add_text(config, o->what, name, optarg);
+		break;
+	case OPT_SECRET:
+		add_secret(config, o->what, name, optarg);
 		break;
 	case OPT_PATH:
 		add_path(config, name, optarg);

@@ -13,6 +13,7 @@ enum opt_kind {
 	OPT_TIME,	/* time, to the int at @to, or as OPT_NUMBER; ms */
 	OPT_SECONDS,	/* time, to the int at @to in ms; without unit: s */
 	OPT_TEXT,	/* text for wsup_config_add(@what) */
+	OPT_SECRET,	/* the same, or "@FILE"; wiped from the arguments */
 	OPT_PATH,	/* WSUP_PATH, and all under it */
 	OPT_CALL,	/* @call gets the argument, or NULL if it takes none */
 	OPT_VALUE,	/* sets the int at @to to @what */

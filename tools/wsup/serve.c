@@ -455,7 +455,7 @@ static void parse(int argc, char **argv)
 		{ 'e', "echo", OPT_CALL, .call = set_echo },
 		{ 0, "exec", OPT_STRING, .to = &serve.exec },
 		{ 0, "to", OPT_STRING, .to = &serve.to },
-		{ 0, "auth", OPT_TEXT, WSUP_USER },
+		{ 0, "auth", OPT_SECRET, WSUP_USER },
 		{ 0, "auth-file", OPT_CALL, 1, .call = add_users },
 		{ 0, "realm", OPT_TEXT, WSUP_REALM },
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
