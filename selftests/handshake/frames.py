@@ -141,8 +141,11 @@ class Wsup:
 
     def __exit__(self, kind, value, trace):
         if kind:
+            # what it started may hold the pipes for longer
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process.stderr.close()
         else:
             self.stop()
 

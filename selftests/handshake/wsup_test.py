@@ -218,6 +218,23 @@ def good_values():
     lacks(err, b'unrecognized')
 
 
+@case('an option that does nothing where it stands is said to')
+def foreign_options():
+    for args, told in (
+            (('--exec', 'true', '-w', '1'), b'--wait does nothing with'),
+            (('--exec', 'true', '-1', '-n'), b'--one does nothing with --exec'),
+            (('--lines',), b'--lines does nothing without --exec'),
+            (('--grace', '1s'), b'--grace does nothing without --exec')):
+        _, err = wsup('connect', 'ws://127.0.0.1:1/', *args, code=1)
+        contains(err, told)
+        contains(err, b'Connection refused')
+    server = Wsup('serve', '--echo', '--text', '--lines', '127.0.0.1:0')
+    server.listening()
+    err = server.stop()[1]
+    contains(err, b'--text does nothing with --echo')
+    contains(err, b'--lines does nothing without --exec')
+
+
 @case('help COMMAND is the same as COMMAND --help')
 def help_command():
     for command in ('connect', 'serve', 'accept', 'attach', 'stat', 'info',
@@ -410,11 +427,12 @@ def connect_exec():
     contains(err, b'closed by the server: 1000')
 
     def leave(peer):
-        expect(peer.closed(), 1000)
-        peer.send(CLOSE, struct.pack('>H', 1000))
+        expect(peer.closed(), 1011)
+        peer.send(CLOSE, struct.pack('>H', 1011))
 
     server = Server(leave)
-    wsup('connect', '--exec', 'exit 3', server.url, code=1)
+    _, err = wsup('connect', '--exec', 'exit 3', server.url, code=1)
+    contains(err, b'exit 3: exit code 3')
     server.join()
 
 
@@ -537,7 +555,7 @@ def serve_exec():
               '127.0.0.1:0') as server:
         peers = [upgrade(server.port, f'/{i}') for i in range(20)]
         for i, peer in enumerate(peers):
-            expect(peer.message(), (TEXT, b'/%d\n' % i))
+            expect(peer.message(), (TEXT, b'/%d' % i))
             echoes(peer, TEXT, b'x' * 1000)
             expect(peer.close(), 1000)
 
@@ -548,7 +566,7 @@ def serve_exec_ends():
               '127.0.0.1:0') as server:
         peer = upgrade(server.port)
         peer.send(TEXT, b'go\n')
-        contains((1000, 1001), peer.closed())
+        expect(peer.closed(), 1011)
 
 
 @case('serve --exec --connections: so many processes and no more')

@@ -19,11 +19,16 @@ static const char accept_help[] =
 "usage: wsup accept [OPTION...] [--] COMMAND [ARGUMENT...]\n"
 "\n"
 "Complete the WebSocket handshake on a socket that was inherited, from inetd\n"
-"or systemd (Accept=yes) for instance, then become COMMAND, with payload on\n"
-"its stdin and stdout and the request in its environment, as for CGI.\n"
+"or systemd (Accept=yes) for instance, then run COMMAND, with payload on its\n"
+"stdin and stdout and the request in its environment, as for CGI.\n"
 "\n"
 "  -f, --fd N               the socket; 3 if systemd passed one, else 0\n"
-"      --text               what COMMAND writes goes out as text messages\n"
+"      --text               a line that COMMAND writes is a text message, and\n"
+"                           each message a line\n"
+"      --lines              the same with binary messages\n"
+"  -b, --bytes              with --text: bytes, not lines\n"
+"      --grace TIME         COMMAND may go on so long when the client has\n"
+"                           closed (5s)\n"
 "  -p, --subprotocol NAME   accept a subprotocol, best first\n"
 "  -o, --origin ORIGIN      allow pages of this origin, too; '*': of any\n"
 "      --host NAME          a name that pages may call this server; '*': any\n"
@@ -38,13 +43,17 @@ static const char accept_help[] =
 static const char attach_help[] =
 "usage: wsup attach --fd N --role ROLE [OPTION...] [--] COMMAND [ARGUMENT...]\n"
 "\n"
-"Let the kernel frame on a socket whose handshake is complete, then become\n"
+"Let the kernel frame on a socket whose handshake is complete, then run\n"
 "COMMAND, with payload on its stdin and stdout.\n"
 "\n"
 "  -f, --fd N          the socket\n"
 "  -r, --role ROLE     server or client\n"
 "      --preload FILE  bytes that were read behind the handshake\n"
-"      --text          what COMMAND writes goes out as text messages\n"
+"      --text          a line that COMMAND writes is a text message, and each\n"
+"                      message a line\n"
+"      --lines         the same with binary messages\n"
+"  -b, --bytes         with --text: bytes, not lines\n"
+"      --grace TIME    COMMAND may go on so long when the peer has closed (5s)\n"
 "  -h, --help          this text\n";
 
 static struct {
@@ -53,7 +62,10 @@ static struct {
 	int		type;
 	int		ping_interval;
 	const char	*preload;
-} opt = { .fd = -1, .type = WS_OP_BINARY };
+	bool		lines;
+	bool		bytes;
+	int		grace;
+} opt = { .fd = -1, .type = WS_OP_BINARY, .grace = GRACE_MS };
 
 /* As sd_listen_fds(3) does; with Accept=yes there is exactly one. */
 static int default_fd(void)
@@ -78,11 +90,21 @@ static void protect_stderr(int fd)
 		dup2(fd, STDERR_FILENO);
 }
 
-static void prepare(int fd)
+static int run(const struct wsup_hs *hs, char * const *argv)
 {
-	set_int(fd, WS_TX_TYPE, opt.type);
+	const struct program program = {
+		.argv = argv,
+		.name = *argv,
+		.text = opt.type == WS_OP_TEXT,
+		.lines = opt.lines,
+		.bytes = opt.bytes,
+		.grace = opt.grace,
+	};
+
+	set_int(opt.fd, WS_TX_TYPE, opt.type);
 	if (opt.ping_interval)
-		set_int(fd, WS_PING_INTERVAL, opt.ping_interval);
+		set_int(opt.fd, WS_PING_INTERVAL, opt.ping_interval);
+	return program_code(program_run(opt.fd, &program, hs));
 }
 
 /**
@@ -97,6 +119,9 @@ int cmd_accept(int argc, char **argv)
 	static const struct opt options[] = {
 		{ 'f', "fd", OPT_INT, .to = &opt.fd, .max = INT_MAX },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
+		{ 0, "lines", OPT_FLAG, .to = &opt.lines },
+		{ 'b', "bytes", OPT_FLAG, .to = &opt.bytes },
+		{ 0, "grace", OPT_TIME, .to = &opt.grace, .max = DAY_MS },
 		{ 'p', "subprotocol", OPT_TEXT, WSUP_SUBPROTOCOL },
 		{ 'o', "origin", OPT_TEXT, WSUP_ALLOW_ORIGIN },
 		{ 0, "host", OPT_TEXT, WSUP_HOST },
@@ -120,11 +145,13 @@ int cmd_accept(int argc, char **argv)
 	if (opt.fd < 0)
 		opt.fd = default_fd();
 	protect_stderr(opt.fd);
+	/* before the client's Close can come; if not, wsup_accept() tells */
+	if (!wsup_attach_dormant(opt.fd))
+		program_prepare(opt.fd);
 	err = wsup_accept(opt.fd, config, &hs);
 	if (err)
 		die("%s", hs ? wsup_error(hs) : wsup_strerror(err));
-	prepare(opt.fd);
-	run_here(opt.fd, hs, argv + optind);
+	return run(hs, argv + optind);
 }
 
 static void set_role(const char *name, const char *value)
@@ -167,6 +194,9 @@ int cmd_attach(int argc, char **argv)
 		{ 'r', "role", OPT_CALL, 1, .call = set_role },
 		{ 0, "preload", OPT_STRING, .to = &opt.preload },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &opt.type },
+		{ 0, "lines", OPT_FLAG, .to = &opt.lines },
+		{ 'b', "bytes", OPT_FLAG, .to = &opt.bytes },
+		{ 0, "grace", OPT_TIME, .to = &opt.grace, .max = DAY_MS },
 		{ .kind = OPT_COMMAND }
 	};
 	static char early[65537];
@@ -180,9 +210,12 @@ int cmd_attach(int argc, char **argv)
 		die_usage("which command?");
 	if (opt.preload)
 		len = read_preload(early, sizeof(early));
-	err = wsup_attach(opt.fd, opt.role, early, len);
+	err = wsup_attach_dormant(opt.fd);
+	if (!err) {
+		program_prepare(opt.fd);
+		err = wsup_attach(opt.fd, opt.role, early, len);
+	}
 	if (err)
 		die("%s", wsup_attach_strerror(err));
-	prepare(opt.fd);
-	run_here(opt.fd, NULL, argv + optind);
+	return run(NULL, argv + optind);
 }

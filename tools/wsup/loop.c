@@ -450,6 +450,8 @@ static void start(struct loop *loop, int fd)
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (serve.mode->prepare)
+		serve.mode->prepare(fd);
 	conn->op.done = on_handshake;
 	list_add(&loop->handshakes, &conn->list);
 	loop->nr_handshakes++;
@@ -668,6 +670,8 @@ static void make_ring(struct loop *loop)
 
 	if (err)
 		die("io_uring: %s ('wsup doctor' tells more)", strerror(-err));
+	/* a program's keeper is a copy of us, and has no use for it */
+	io_uring_ring_dontfork(&loop->ring);
 }
 
 static void handle_completions(struct loop *loop)

@@ -17,6 +17,7 @@
 #include <linux/ws.h>
 
 #include "options.h"
+#include "run.h"
 #include "serve.h"
 
 #define EXEC_CONNECTIONS	64	/* as of Accept=yes */
@@ -48,7 +49,11 @@ static const char help[] =
 "Other options:\n"
 "  -s, --static DIRECTORY   serve files, to requests for no connection\n"
 "  -H, --header 'NAME: VALUE'  send a header with every answer\n"
-"      --text               send text messages (--exec, --to)\n"
+"      --text               send text messages (--exec: lines; --to)\n"
+"      --lines              lines of --exec are messages, also binary ones\n"
+"  -b, --bytes              --exec --text: bytes, not lines\n"
+"      --grace TIME         a program of --exec may go on so long when its\n"
+"                           client has closed (5s)\n"
 "  -P, --ping-interval TIME ping clients that are silent this long\n"
 "      --ping-timeout TIME  give up those that do not answer\n"
 "  -t, --timeout TIME       for the handshake (10s)\n"
@@ -61,7 +66,7 @@ static const char help[] =
 "  -v, --verbose            tell about refusals and failed handshakes\n"
 "  -h, --help               this text\n";
 
-struct serve_options serve = { .drain = 5000 };
+struct serve_options serve = { .drain = 5000, .grace = -1 };
 
 static struct loop *loops;
 static int *listeners;
@@ -431,6 +436,19 @@ static void choose_mode(void)
 	}
 }
 
+static void check_options(void)
+{
+	static const char without[] = "without --exec";
+
+	warn_foreign(serve.text && serve.mode == &echo_mode, "--text",
+		     "with --echo");
+	warn_foreign(serve.lines && !serve.exec, "--lines", without);
+	warn_foreign(serve.bytes && !serve.exec, "--bytes", without);
+	warn_foreign(serve.grace >= 0 && !serve.exec, "--grace", without);
+	if (serve.grace < 0)
+		serve.grace = GRACE_MS;
+}
+
 static void choose_threads(void)
 {
 	cpu_set_t set;
@@ -465,6 +483,9 @@ static void parse(int argc, char **argv)
 		{ 's', "static", OPT_STRING, .to = &serve.directory },
 		{ 'H', "header", OPT_TEXT, WSUP_HEADER },
 		{ 0, "text", OPT_VALUE, WS_OP_TEXT, &serve.text },
+		{ 0, "lines", OPT_FLAG, .to = &serve.lines },
+		{ 'b', "bytes", OPT_FLAG, .to = &serve.bytes },
+		{ 0, "grace", OPT_TIME, .to = &serve.grace, .max = DAY_MS },
 		{ 'P', "ping-interval", OPT_TIME, .to = &serve.ping_interval,
 		  .max = DAY_MS },
 		{ 0, "ping-timeout", OPT_TIME, .to = &serve.ping_timeout,
@@ -492,6 +513,7 @@ static void parse(int argc, char **argv)
 	if (serve.exec && !*serve.exec)
 		die_usage("--exec: an empty command");
 	choose_mode();
+	check_options();
 	choose_threads();
 	if (serve.exec && !serve.connections)
 		serve.connections = EXEC_CONNECTIONS;

@@ -27,6 +27,8 @@ struct op {
 /**
  * struct mode - what becomes of connections after their handshake
  * @name: the option, for a successor
+ * @prepare: a socket before its handshake, for options that have to be set
+ *	before the first frame
  * @begin: @hs is the handshake, NULL if a predecessor did it
  * @stop: finish what is pending, then conn_leave(); called once
  * @release: free what belongs to the mode, before fd is closed
@@ -36,6 +38,7 @@ struct op {
  */
 struct mode {
 	const char *name;
+	void	(*prepare)(int fd);
 	void	(*begin)(struct loop *loop, struct conn *conn,
 			 const struct wsup_hs *hs);
 	void	(*stop)(struct loop *loop, struct conn *conn);
@@ -56,6 +59,9 @@ struct serve_options {
 	const char	*exec;
 	const char	*directory;
 	int		text;		/* WS_TX_TYPE of what is not echoed */
+	bool		lines;		/* of programs are messages */
+	bool		bytes;		/* not so, even with text */
+	int		grace;		/* ms for a program without a client */
 	int		threads;
 	int		connections;	/* at most, in all loops; 0: any */
 	int		ping_interval;	/* ms, 0 = off */

@@ -3,45 +3,44 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/ws.h>
+
 #include "run.h"
 #include "serve.h"
 
-/* What we do with signals is none of its business. */
-static void set_signals(posix_spawnattr_t *attr)
+/*
+ * The process that looks after the program is one of its own, so that a server
+ * that ends, or hands over, is not missed.
+ */
+static noreturn void become_keeper(struct conn *conn, const struct wsup_hs *hs)
 {
-	sigset_t set;
+	char * const argv[] = { "/bin/sh", "-c", (char *)serve.exec, NULL };
+	const struct program program = {
+		.argv = argv,
+		.name = serve.exec,
+		.text = serve.text == WS_OP_TEXT,
+		.lines = serve.lines,
+		.bytes = serve.bytes,
+		.grace = serve.grace,
+	};
+	int status, fd = dup(conn->fd);
 
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(attr, &set);
-	sigaddset(&set, SIGPIPE);
-	posix_spawnattr_setsigdefault(attr, &set);
-	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
-				       POSIX_SPAWN_SETSIGDEF);
-}
-
-static int spawn(int fd, char **env, pid_t *pid)
-{
-	char * const argv[] = { "sh", "-c", (char *)serve.exec, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int err;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
-	posix_spawnattr_init(&attr);
-	set_signals(&attr);
-	err = posix_spawn(pid, "/bin/sh", &actions, &attr, argv, env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	return -err;
+	/* all that is the server's, its sockets above all */
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 ||
+	    dup2(fd, STDOUT_FILENO) < 0)
+		_exit(EXIT_FAILURE);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	status = program_run(STDIN_FILENO, &program, hs);
+	if (serve.verbose)
+		program_report(&program, status);
+	_exit(EXIT_SUCCESS);
 }
 
 static void on_end(struct loop *loop, struct op *op, int res,
@@ -56,19 +55,22 @@ static void on_end(struct loop *loop, struct op *op, int res,
 	conn_close(loop, conn);
 }
 
+static void exec_prepare(int fd)
+{
+	if (!wsup_attach_dormant(fd))
+		program_prepare(fd);
+}
+
 /* From here on the connection is the process; its socket is its own. */
 static void exec_begin(struct loop *loop, struct conn *conn,
 		       const struct wsup_hs *hs)
 {
-	struct environment env = {};
-	pid_t pid = 0;
-	int err;
+	pid_t pid = fork();
 
-	environment_fill(&env, conn->fd, hs);
-	err = spawn(conn->fd, env.at, &pid);
-	environment_free(&env);
-	if (err) {
-		complain("%s: %s", serve.exec, strerror(-err));
+	if (!pid)
+		become_keeper(conn, hs);
+	if (pid < 0) {
+		complain("fork: %s", strerror(errno));
 		conn_fail(loop, conn, 1011, "");
 		return;
 	}
@@ -91,6 +93,7 @@ static void exec_stop(struct loop *loop, struct conn *conn)
 
 const struct mode exec_mode = {
 	.name = "exec",
+	.prepare = exec_prepare,
 	.begin = exec_begin,
 	.stop = exec_stop,
 };

@@ -154,6 +154,18 @@ long parse_time(const char *option, const char *text, long unit, long min,
 }
 
 /**
+ * warn_foreign() - tell that an option does nothing
+ * @given: was it given?
+ * @option: its name
+ * @where: where it would, or would not
+ */
+void warn_foreign(bool given, const char *option, const char *where)
+{
+	if (given)
+		complain("%s does nothing %s", option, where);
+}
+
+/**
  * add_text() - wsup_config_add(), or exit
  * @config: to add to
  * @what: which text

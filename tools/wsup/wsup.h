@@ -39,6 +39,7 @@ noreturn void die_usage(const char *fmt, ...) __printf(1, 2);
 long parse_number(const char *option, const char *text, long min, long max);
 long parse_time(const char *option, const char *text, long unit, long min,
 		long max);
+void warn_foreign(bool given, const char *option, const char *where);
 void add_text(struct wsup_config *config, enum wsup_text what,
 	      const char *option, const char *value);
 struct wsup_config *new_config(void);
