@@ -554,5 +554,78 @@ def terminal():
     server.join()
 
 
+# What a program is told of the request.
+
+def environment(*args, lines=(), target='/a%20b/c?d=e', env=None, first=()):
+    head = [f'GET {target} HTTP/1.1', 'Host: name.example:81',
+            'Upgrade: websocket', 'Connection: Upgrade',
+            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+            'Sec-WebSocket-Version: 13', *lines]
+    ours, process = inherited('accept', *args, 'env', '-0', env=env,
+                              first='\r\n'.join(head).encode() + b'\r\n\r\n')
+    answer, _ = read_head(ours)
+    if ' 101 ' not in answer:
+        ours.close()
+        process.wait(LIMIT)
+        return answer
+    data = b''
+    peer = Peer(ours)
+    while (message := peer.message())[0] != CLOSE:
+        data += message[1]
+    process.wait(LIMIT)
+    return dict(v.split('=', 1) for v in data.decode().split('\0') if v)
+
+
+@case('environment: no header passes for another one')
+def environment_names():
+    env = environment(lines=[
+        'X_Real_IP: 6.6.6.6', 'X-Real-IP: 1.1.1.1', 'X_Only: 6.6.6.6',
+        'X.Dot: 6.6.6.6', 'Proxy: evil', 'Proxy-Authorization: Basic eDp5',
+        'Authorization: Basic eDp5', 'Proxy-Connection: x',
+        'Content-Length: 0', 'X-' + 'long' * 100 + ': z'],
+        env={'HTTP_X_OLD': 'old', 'AUTH_TYPE': 'old', 'SCRIPT_NAME': 'old',
+             'PATH_TRANSLATED': 'old', 'CONTENT_TYPE': 'old', 'KEEP': 'me'})
+    for name, value in (('HTTP_X_REAL_IP', '1.1.1.1'), ('KEEP', 'me'),
+                        ('HTTP_X_' + 'LONG' * 100, 'z')):
+        expect(env.get(name), value, name)
+    for name in ('HTTP_X_ONLY', 'HTTP_X_DOT', 'HTTP_PROXY', 'HTTP_X_OLD',
+                 'HTTP_PROXY_AUTHORIZATION', 'HTTP_AUTHORIZATION',
+                 'HTTP_PROXY_CONNECTION', 'AUTH_TYPE', 'PATH_TRANSLATED',
+                 'CONTENT_TYPE'):
+        expect(env.get(name), None, name)
+    lacks(''.join(env.values()), '6.6.6.6')
+
+
+@case('environment: lines that come twice are joined')
+def environment_joined():
+    env = environment(lines=['X-Forwarded-For: 1.1.1.1', 'Cookie: a=b',
+                             'x-forwarded-for: 2.2.2.2', 'cookie: c=d'])
+    expect(env['HTTP_X_FORWARDED_FOR'], '1.1.1.1, 2.2.2.2')
+    expect(env['HTTP_COOKIE'], 'a=b; c=d')
+
+
+@case('environment: the variables of RFC 3875')
+def environment_full():
+    env = environment('--auth', 'me:pw', lines=[
+        'Authorization: Basic bWU6cHc='])
+    for name, value in (
+            ('REQUEST_METHOD', 'GET'), ('REQUEST_URI', '/a%20b/c?d=e'),
+            ('PATH_INFO', '/a b/c'), ('QUERY_STRING', 'd=e'),
+            ('SCRIPT_NAME', ''), ('SERVER_NAME', 'name.example'),
+            ('AUTH_TYPE', 'Basic'), ('REMOTE_USER', 'me'),
+            ('GATEWAY_INTERFACE', 'CGI/1.1'), ('SERVER_PROTOCOL', 'HTTP/1.1'),
+            ('REMOTE_ADDR', '127.0.0.1'), ('SERVER_ADDR', '127.0.0.1')):
+        expect(env.get(name), value, name)
+    contains(env['SERVER_SOFTWARE'], 'wsup/')
+    for name in ('REMOTE_PORT', 'SERVER_PORT'):
+        contains(range(1, 65536), int(env[name]))
+    for target, path in (('/%41%zz%', '/A%zz%'), ('/%C3%BC', '/ü'),
+                         ('/a%2Fb', '/a/b'), ('/', '/')):
+        expect(environment(target=target)['PATH_INFO'], path, target)
+    for target in ('/a%00b', '/%00', '/x%00?y'):
+        contains(environment(target=target), ' 400 ')
+    expect(environment(target='/x?y=%00')['QUERY_STRING'], 'y=%00')
+
+
 if __name__ == '__main__':
     main('program')

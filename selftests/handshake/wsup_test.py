@@ -502,7 +502,7 @@ def accept_environment():
         data += piece
     process.wait(END)
     env = dict(v.split('=', 1) for v in data.decode().split('\0') if v)
-    for name, value in (('REQUEST_METHOD', 'GET'), ('PATH_INFO', '/a%20b/c'),
+    for name, value in (('REQUEST_METHOD', 'GET'), ('PATH_INFO', '/a b/c'),
                         ('REQUEST_URI', '/a%20b/c?d=e'),
                         ('QUERY_STRING', 'd=e'), ('HTTP_X_THING', 'x'),
                         ('HTTP_HOST', 'h'), ('REMOTE_ADDR', '127.0.0.1'),
