@@ -1171,6 +1171,20 @@ def example():
     peer.send(TEXT, b'hello')
     expect(peer.message(), (BINARY, b'hello'))
     expect(peer.close(), 1000)
+    # the answer to the message finds the connection failed, or reset
+    for _ in range(10):
+        peer = upgrade(port)
+        peer.sock.sendall(frame(TEXT, b'x') + b'\x83\x00')
+        read_all(peer.sock)
+        peer = upgrade(port)
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                             struct.pack('ii', 1, 0))
+        peer.sock.sendall(frame(TEXT, b'x' * 65536) * 20)
+        peer.sock.close()
+    peer = upgrade(port)
+    peer.send(TEXT, b'still there')
+    expect(peer.message(), (BINARY, b'still there'))
+    expect(process.poll(), None)
     process.terminate()
     process.communicate()
 

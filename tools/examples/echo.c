@@ -2,6 +2,7 @@
 /* A WebSocket echo server: after wsup_accept() there is only read and write. */
 #include <err.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <wsup.h>
@@ -17,6 +18,7 @@ int main(int argc, char **argv)
 	char buf[65536];
 	ssize_t n;
 
+	signal(SIGPIPE, SIG_IGN);	/* write() tells of it as well */
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(listener, 16))
