@@ -46,6 +46,15 @@ def running(words):
     return found
 
 
+def upgraded(ours):
+    """The connection behind the answer, with what came behind that."""
+    head, rest = read_head(ours)
+    contains(head, ' 101 ')
+    peer = Peer(ours)
+    peer.rest = rest
+    return peer
+
+
 def url(server):
     return f'ws://127.0.0.1:{server.port}/'
 
@@ -72,12 +81,10 @@ def ends_accept():
     for command, code, status in ENDS:
         ours, process = inherited('accept', 'sh', '-c', command,
                                   first=REQUEST)
-        read_head(ours)
-        expect(Peer(ours).closed(), code, command)
+        expect(upgraded(ours).closed(), code, command)
         expect(process.wait(LIMIT), status, command)
     ours, process = inherited('accept', 'nosuchprogram', first=REQUEST)
-    read_head(ours)
-    expect(Peer(ours).closed(), 1011)
+    expect(upgraded(ours).closed(), 1011)
     expect(process.wait(LIMIT), 127)
     contains(process.stderr.read(), b'nosuchprogram: No such file')
 
@@ -224,8 +231,7 @@ def filters_elsewhere():
     ours, process = inherited('accept', 'wc', '-c', first=REQUEST +
                               frame(TEXT, b'12345') +
                               frame(CLOSE, struct.pack('>H', 1000)))
-    read_head(ours)
-    peer = Peer(ours)
+    peer = upgraded(ours)
     expect(peer.message(), (BINARY, b'5\n'))
     expect(peer.closed(), 1000)
     expect(process.wait(LIMIT), 0)
@@ -340,8 +346,7 @@ def program_stopped():
 def accept_stopped():
     ours, process = inherited('accept', 'sh', '-c', 'echo up; sleep 9879; :',
                               first=REQUEST)
-    read_head(ours)
-    peer = Peer(ours)
+    peer = upgraded(ours)
     expect(peer.message(), (BINARY, b'up\n'))
     until(lambda: running([b'sleep', b'9879']), 'sleep')
     process.terminate()
@@ -428,8 +433,7 @@ def no_leak():
     for text in ([], ['--text']):
         ours, process = inherited('accept', *text, 'sh', '-c', listing,
                                   first=REQUEST)
-        read_head(ours)
-        expect(Peer(ours).message()[1], b'0 1 2 3 ')
+        expect(upgraded(ours).message()[1], b'0 1 2 3 ')
         process.wait(LIMIT)
 
 
@@ -492,8 +496,7 @@ def lines():
             expect(peer.message(), (opcode, b'last'))
             expect(peer.closed(), 1000)
     ours, process = inherited('accept', '--text', 'cat', first=REQUEST)
-    read_head(ours)
-    peer = Peer(ours)
+    peer = upgraded(ours)
     peer.send(BINARY, b'a')
     peer.send(BINARY, b'b')
     expect((peer.message(), peer.message()), ((TEXT, b'a'), (TEXT, b'b')))
@@ -563,13 +566,14 @@ def environment(*args, lines=(), target='/a%20b/c?d=e', env=None, first=()):
             'Sec-WebSocket-Version: 13', *lines]
     ours, process = inherited('accept', *args, 'env', '-0', env=env,
                               first='\r\n'.join(head).encode() + b'\r\n\r\n')
-    answer, _ = read_head(ours)
+    answer, rest = read_head(ours)
     if ' 101 ' not in answer:
         ours.close()
         process.wait(LIMIT)
         return answer
     data = b''
     peer = Peer(ours)
+    peer.rest = rest
     while (message := peer.message())[0] != CLOSE:
         data += message[1]
     process.wait(LIMIT)

@@ -492,9 +492,10 @@ def accept_environment():
     ours, process = inherited('accept', '--auth', 'me:pw', 'env', '-0',
                               first=REQUEST, env={'HTTP_X': 'old',
                                                   'KEEP': 'me'})
-    read_head(ours)
+    _, rest = read_head(ours)
     data = b''
     peer = Peer(ours)
+    peer.rest = rest
     while True:
         opcode, piece = peer.message()
         if opcode == CLOSE:
