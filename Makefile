@@ -48,12 +48,15 @@ KSELFTEST := $(LINUX)/tools/testing/selftests
 INSTALL	:= $(CURDIR)/build/kselftest
 
 .PHONY: guest kselftest conformance handshake-plain lint fuzz-handshake \
-	fuzz-kernel $(SUITES)
+	fuzz-kernel faults $(SUITES)
 # What selftests/vm/run puts into a guest
 guest: modules tools kselftest conformance handshake-plain
 
 conformance:
 	+$(MAKE) -C selftests/conformance
+
+faults:
+	+$(MAKE) -C selftests/faults
 
 handshake-plain:
 	+$(MAKE) -C selftests/handshake plain
@@ -85,7 +88,7 @@ VM	:= selftests/vm
 KERNELS	:= stable backports
 
 # Scripts of their own, which boot what they need
-RUNS	:= demo conformance interop mutants bench coverage fuzz-kernel
+RUNS	:= demo conformance interop mutants bench coverage fuzz-kernel faults
 
 .PHONY: all help check check-debug check-kernels deb check-packages shell lint peers machine \
 	$(SUITES) $(RUNS)
@@ -112,6 +115,7 @@ help:
 #help make conformance  RFC 6455 case by case, as server and as client
 #help make interop      other people's programs, both ways
 #help make mutants      one-line breaks of the module, each caught by a test
+#help make faults       each allocation and copy of the module fails once
 #help make bench        instructions and bytes, against their targets
 #help make coverage     lines of the module that the kselftests execute
 #help make lint         W=1, sparse, checkpatch, spelling, shellcheck, layers
