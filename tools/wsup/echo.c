@@ -384,7 +384,8 @@ static void echo_begin(struct loop *loop, struct conn *conn,
  */
 static void echo_stop(struct loop *loop, struct conn *conn)
 {
-	if (!list_empty(&conn->starved))
+	/* Without a chunk it waits for memory; with one its send is stuck. */
+	if (!conn->chunk && !list_empty(&conn->starved))
 		return;
 	if (!conn->chunk || serve_stop == STOP_HANDOVER)
 		loop_cancel(loop, &conn->op);
