@@ -248,8 +248,10 @@ static void redirect(struct wsup_hs *hs)
 
 	last = last ? last + 1 : target;
 	if (asprintf(&header, "Location: ./%.*s/%s",
-		     (int)(target + len - last), last, target + len) < 0)
-		die("%s", strerror(ENOMEM));
+		     (int)(target + len - last), last, target + len) < 0) {
+		answer_text(hs, 503, "there is no memory\n");
+		return;
+	}
 	wsup_add_header(hs, header);
 	free(header);
 	answer_text(hs, 301, "there\n");

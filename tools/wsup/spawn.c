@@ -76,8 +76,13 @@ static void exec_begin(struct loop *loop, struct conn *conn,
 	}
 	close(conn->fd);
 	conn->fd = pidfd_open(pid, 0);
-	if (conn->fd < 0)
-		die("pidfd_open: %s", strerror(errno));
+	if (conn->fd < 0) {
+		complain("pidfd_open: %s", strerror(errno));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		conn_close(loop, conn);
+		return;
+	}
 	conn->op.done = on_end;
 	loop_poll(loop, &conn->op, conn->fd, POLLIN);
 }
