@@ -502,14 +502,25 @@ static void on_connect(struct loop *loop, struct op *op, int res,
 	dial(loop, relay, res == -ECANCELED ? -ETIMEDOUT : res);
 }
 
+/*
+ * The client's Close is answered when the server has had its say. That may be
+ * the first thing that a client sends, so it is known before the handshake.
+ */
+static void relay_prepare(int fd)
+{
+	int off = 0;
+
+	if (!wsup_attach_dormant(fd))
+		setsockopt(fd, SOL_WS, WS_AUTO_CLOSE, &off, sizeof(off));
+}
+
 static void relay_begin(struct loop *loop, struct conn *conn,
 			const struct wsup_hs *hs)
 {
 	struct relay *relay = relay_new(conn, -1);
 
 	(void)hs;
-	/* the client's Close is answered when the server has had its say */
-	if (!relay || !conn_set(conn, WS_AUTO_CLOSE, 0)) {
+	if (!relay) {
 		conn_fail(loop, conn, 1011, "");
 		return;
 	}
@@ -690,6 +701,7 @@ static int relay_unpack(struct loop *loop, struct conn *conn,
 
 const struct mode relay_mode = {
 	.name = "relay",
+	.prepare = relay_prepare,
 	.begin = relay_begin,
 	.stop = relay_stop,
 	.release = relay_release,
