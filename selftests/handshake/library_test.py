@@ -243,7 +243,8 @@ def is_served(sock):
 
 def snippet_runs(snippet):
     """A piece of C with fd, buf and n, that serves one connection."""
-    program = ('#include <stdlib.h>\n#include <unistd.h>\n#include <wsup.h>\n'
+    program = ('#include <stdlib.h>\n#include <sys/socket.h>\n'
+               '#include <unistd.h>\n#include <wsup.h>\n'
                'int main(int argc, char **argv)\n{\n\tint fd = atoi(argv[1]);\n'
                '\tchar buf[65536];\n\tssize_t n;\n\n\t(void)argc;\n'
                f'{snippet}\n\treturn 0;\n}}\n')
