@@ -33,7 +33,7 @@
 #endif
 
 #define NEVER		LONG_MAX
-#define GONE_MS		1000	/* a peer that left without Close */
+#define GONE_MS		1000	/* for a program whose peer has gone */
 #define STALL_MS	10000	/* a peer that takes nothing of the rest */
 #define LOOK_MS		50	/* what is left of a group tells us nothing */
 
@@ -127,11 +127,21 @@ static bool given_up(const struct keeper *k)
 	return k->step == ARRAY_SIZE(steps) && now_ms() >= k->due;
 }
 
+
+static void close_out(struct pump *pump)
+{
+	if (pump->out >= 0)
+		close(pump->out);
+	pump->out = -1;
+}
+
+/* The program sees that as well, and may have to tidy up. */
 static void peer_gone(struct keeper *k)
 {
 	k->gone = true;
 	k->peer_ended = true;
-	end_by(k, STEP_HUP, now_ms());
+	close_out(&k->pump);
+	end_by(k, STEP_HUP, now_ms() + GONE_MS);
 }
 
 /* Without Close nobody waits for an answer. */
@@ -173,13 +183,6 @@ static void look_at_process(struct keeper *k)
 	if (waitpid(k->pid, &k->status, 0) < 0)
 		k->status = EXIT_FAILURE << 8;
 	k->stalled = now_ms() + STALL_MS;
-}
-
-static void close_out(struct pump *pump)
-{
-	if (pump->out >= 0)
-		close(pump->out);
-	pump->out = -1;
 }
 
 static void pump_failed(struct keeper *k, int err)
@@ -444,6 +447,7 @@ int program_run(int fd, const struct program *program,
 
 	k.program = program;
 	k.due = NEVER;
+	k.pump.out = -1;
 	/* not stdin or stdout, which become the program's */
 	k.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (k.fd < 0)
