@@ -160,6 +160,29 @@ TEST_F(shared, control_becomes_a_message)
 	control_changes(_metadata, &self->p, 0, WS_OP_PING ^ BINARY);
 }
 
+/* The reader is in a preload then, which stays until it has been read. */
+TEST_F(shared, control_grows_behind_a_preload)
+{
+	struct peer *p = &self->p;
+	struct stream s = { };
+	char buf[64];
+	size_t n;
+
+	peer_close(p);
+	ASSERT_EQ(0, peer_connect(p, variant->family, variant->role));
+	ASSERT_EQ(0, peer_attach(p->fd));
+	n = peer_build(p, buf, FIN | TEXT, "preloaded", 9);
+	ASSERT_EQ(0, setsockopt(p->fd, SOL_WS, WS_RX_PRELOAD, buf, n));
+	ASSERT_EQ(0, peer_set(p->fd, WS_ROLE, variant->role));
+	add(&s, p, PONG, "");
+	ASSERT_EQ(0, arrived(&s, p));
+	ASSERT_EQ(0, peer_stat_is("WsRxPong", 1));
+	ASSERT_EQ(0, change(&s, 0, 1, 126));
+	EXPECT_EQ(0, peer_gets(p->fd, "preloaded"));
+	EXPECT_EQ(0, peer_fails(p->fd, ECONNABORTED));
+	EXPECT_EQ(1, peer_stat("WsAborted"));
+}
+
 TEST_F(shared, control_grows)
 {
 	control_changes(_metadata, &self->p, 1, 3 ^ 127);

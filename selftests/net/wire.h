@@ -6,7 +6,7 @@
  * near end is an ordinary socket of the kernel.
  *
  * A segment is sent in the course of write(), and the kernel has handled it
- * when that returns, unless the socket was locked by a system call: no clock and
+ * when that returns, unless a system call had locked the socket: no clock and
  * no thread is involved. Knows nothing of WebSocket nor of any test harness.
  *
  * Functions that return int give 0, or -1 after a line about what was wrong,
