@@ -7,19 +7,23 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-/* State of a thread of ours: 'S' sleeps; 0 if it is gone */
+#include "pump.h"
+
+/* State of a thread of ours: 'S' sleeps; 0 if it is gone, or the peer's */
 static inline char thread_state(const char *tid)
 {
-	char path[300], state = 0;
+	char path[300], name[32], state = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%s/stat", tid);
 	file = fopen(path, "r");
 	if (!file)
 		return 0;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+	if (fscanf(file, "%*d (%31[^)]) %c", name, &state) != 2 ||
+	    !strcmp(name, PUMP_NAME))
 		state = 0;
 	fclose(file);
 	return state;

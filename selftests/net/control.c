@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(control)
+PEER_VARIANTS_OVER_WIRE(control);
 
 TEST_F(control, ping_needs_no_reader)
 {

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(ctrl)
+PEER_VARIANTS_OVER_WIRE(ctrl);
 
 /* recvmsg() gives exactly this, whole */
 static int gets_whole(int fd, int opcode, const char *text)

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(error)
+PEER_VARIANTS_OVER_WIRE(error);
 
 /* The good bytes, then the error once, then the end; the peer's Close */
 static void failed(struct __test_metadata *_metadata, struct peer *p,

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(ext)
+PEER_VARIANTS_OVER_WIRE(ext);
 
 TEST_F(ext, received_bits)
 {

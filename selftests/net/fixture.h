@@ -41,6 +41,17 @@ FIXTURE_VARIANT_ADD(name, ipv6_client)					\
 	.family = AF_INET6, .role = WS_CLIENT,				\
 }
 
+/* Besides, over segments as no TCP makes them */
+#define PEER_VARIANTS_OVER_WIRE(name)					\
+FIXTURE_VARIANT_ADD(name, wire_ipv4_server)				\
+{									\
+	.family = AF_INET | PEER_WIRE, .role = WS_SERVER,		\
+};									\
+FIXTURE_VARIANT_ADD(name, wire_ipv6_client)				\
+{									\
+	.family = AF_INET6 | PEER_WIRE, .role = WS_CLIENT,		\
+}
+
 /* start is peer_open, or peer_connect for a test that attaches by itself */
 #define PEER_FIXTURE_AS(name, start)					\
 FIXTURE(name) {								\

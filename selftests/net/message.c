@@ -9,6 +9,7 @@ static int open_message(struct peer *p, int family, int role)
 }
 
 PEER_FIXTURE_AS(message, open_message)
+PEER_VARIANTS_OVER_WIRE(message);
 
 TEST_F(message, wakes_when_whole)
 {

@@ -4,6 +4,7 @@
 #include "asleep.h"
 
 PEER_FIXTURE(peek)
+PEER_VARIANTS_OVER_WIRE(peek);
 
 /* recv(MSG_PEEK) gives exactly this */
 static int shows(int fd, const char *text)

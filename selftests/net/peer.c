@@ -17,6 +17,7 @@
 
 #include "kselftest.h"
 #include "peer.h"
+#include "pump.h"
 
 static int __printf(1, 2) wrong(const char *format, ...)
 {
@@ -79,6 +80,29 @@ static void bound(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
+/* In a network namespace of the process's own */
+static int wire_pair(struct peer *p, int family, int role, int fd[2])
+{
+	static bool alone;
+
+	if (!alone && peer_netns())
+		return -1;
+	alone = true;
+	p->end = pump_close;
+	return pump_open(family & ~PEER_WIRE, role == WS_CLIENT, fd);
+}
+
+static int loopback_pair(int family, int role, int fd[2])
+{
+	int ends[2];
+
+	if (tcp_pair(family, ends))
+		return -1;
+	fd[0] = ends[role != WS_SERVER];
+	fd[1] = ends[role == WS_SERVER];
+	return 0;
+}
+
 int peer_connect(struct peer *p, int family, int role)
 {
 	int fd[2];
@@ -86,12 +110,13 @@ int peer_connect(struct peer *p, int family, int role)
 	memset(p, 0, sizeof(*p));
 	p->fd = -1;
 	p->raw = -1;
-	if (tcp_pair(family, fd))
+	if (family & PEER_WIRE ? wire_pair(p, family, role, fd) :
+				 loopback_pair(family, role, fd))
 		return -1;
 	bound(fd[0]);
 	bound(fd[1]);
-	p->fd = fd[role == WS_SERVER];
-	p->raw = fd[role != WS_SERVER];
+	p->raw = fd[0];
+	p->fd = fd[1];
 	p->family = family;
 	p->role = role;
 	p->seed = 1;
@@ -121,6 +146,9 @@ void peer_close(struct peer *p)
 		close(p->raw);
 	if (p->fd >= 0)
 		close(p->fd);
+	if (p->end)
+		p->end();
+	p->end = NULL;
 	p->raw = -1;
 	p->fd = -1;
 }
@@ -310,6 +338,8 @@ int peer_write(struct peer *p, const void *buf, size_t len)
 		buf += n;
 		len -= n;
 	}
+	if (p->family & PEER_WIRE)
+		pump_settle(p->raw);
 	return 0;
 }
 

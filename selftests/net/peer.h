@@ -29,6 +29,9 @@
 #define PING		(FIN | WS_OP_PING)
 #define PONG		(FIN | WS_OP_PONG)
 
+/* Or'ed to a family: segments as no TCP makes them are between the ends. */
+#define PEER_WIRE	0x100
+
 struct peer {
 	int fd;			/* the end under test */
 	int raw;		/* the other end, plain TCP */
@@ -36,6 +39,7 @@ struct peer {
 	int role;		/* of fd */
 	unsigned int seed;	/* of the keys that raw masks with */
 	unsigned char key[4];	/* that fd masked its last frame with */
+	void (*end)(void);	/* of another end than raw */
 };
 
 /* Connections. role says which end calls connect(): the client. */

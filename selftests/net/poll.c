@@ -7,6 +7,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(poll)
+PEER_VARIANTS_OVER_WIRE(poll);
 
 static int epoll_on(int fd, int events)
 {

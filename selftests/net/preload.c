@@ -13,6 +13,7 @@ FIXTURE_VARIANT(preload) {
 };
 
 PEER_VARIANTS(preload);
+PEER_VARIANTS_OVER_WIRE(preload);
 
 FIXTURE_SETUP(preload)
 {

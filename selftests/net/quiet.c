@@ -11,6 +11,7 @@
 #define SMALL_BUFFER	(64 << 10)
 
 PEER_FIXTURE(quiet)
+PEER_VARIANTS_OVER_WIRE(quiet);
 
 /* A message whose first fragment is empty, behind a message that is not read */
 static void send_behind(struct __test_metadata *_metadata, struct peer *p)
@@ -146,6 +147,8 @@ static void behind_a_long_one(struct __test_metadata *_metadata,
 			      struct peer *p, int b0, size_t cut)
 {
 	static char data[60000], got[sizeof(data)], wire[sizeof(data) + 64];
+	/* an eighth of the buffer is little; over loopback it is even less */
+	unsigned int little = p->family & PEER_WIRE ? SMALL_BUFFER / 4 : 8192;
 	size_t n, len;
 
 	small_buffer(_metadata, p->fd);
@@ -155,7 +158,7 @@ static void behind_a_long_one(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, peer_write(p, wire, n + cut));
 	ASSERT_EQ(0, peer_recv(p->fd, got, sizeof(got)));
 	ASSERT_EQ(0, memcmp(data, got, sizeof(data)));
-	EXPECT_GT(8192, in_use(p->fd));
+	EXPECT_GE(little, in_use(p->fd));
 	ASSERT_EQ(0, peer_write(p, wire + n + cut, len - n - cut));
 }
 

@@ -1211,6 +1211,7 @@ static int receive_round(void *arg, unsigned long long seed)
 }
 
 PEER_FIXTURE(random)
+PEER_VARIANTS_OVER_WIRE(random);
 
 static void receives(struct __test_metadata *_metadata, struct peer *p,
 		     int mode)

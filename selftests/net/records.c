@@ -9,6 +9,7 @@ static int open_records(struct peer *p, int family, int role)
 }
 
 PEER_FIXTURE_AS(records, open_records)
+PEER_VARIANTS_OVER_WIRE(records);
 
 #define WHOLE	(WS_F_FIRST | WS_F_FIN)
 

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(urgent)
+PEER_VARIANTS_OVER_WIRE(urgent);
 
 static int write_urgent(struct peer *p, const void *buf, size_t len)
 {

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 PEER_FIXTURE(utf8)
+PEER_VARIANTS_OVER_WIRE(utf8);
 
 struct sample {
 	const char *text;

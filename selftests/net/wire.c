@@ -23,7 +23,7 @@
 #define FAR4		0xc0000202
 #define PREFIX6		0x20010db8
 
-#define OPTIONS		40	/* bytes at most */
+#define SYN_AGAIN	500	/* ms */
 
 static int __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
 {
@@ -273,20 +273,20 @@ int wire_parse(const void *packet, size_t n, struct segment *s)
 /* The kernel may have TUN as a module, and the node may not be there. */
 static int open_node(void)
 {
-	char path[] = "/tmp/ws-tun-XXXXXX";
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	static const char node[] = "/dev/net/tun";
+	char path[64];
+	int fd = open(node, O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
 		return fd;
 	if (system("modprobe -q tun 2>/dev/null") == 0)
-		fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	if (fd >= 0 || !mkdtemp(path))
+		fd = open(node, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
 		return fd;
-	if (!chdir(path) && !mknod("tun", S_IFCHR | 0600, makedev(10, 200))) {
-		fd = open("tun", O_RDWR | O_CLOEXEC);
-		unlink("tun");
-	}
-	rmdir(path);
+	snprintf(path, sizeof(path), "/tmp/ws-tun-%d", getpid());
+	if (!mknod(path, S_IFCHR | 0600, makedev(10, 200)))
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	unlink(path);
 	return fd;
 }
 
@@ -348,7 +348,7 @@ out:
 	return ret;
 }
 
-int wire_tun(void)
+static int new_device(void)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 	int fd = open_node();
@@ -360,6 +360,47 @@ int wire_tun(void)
 	wrong("TUN: %s", strerror(errno));
 	close(fd);
 	return -1;
+}
+
+/* A port where nobody listens refuses a connection at once. */
+static bool refuses(int tun, int family)
+{
+	struct segment syn = {
+		.from = 9, .to = 9, .flags = TH_SYN, .scale = -1,
+	};
+	struct pollfd pfd = { .fd = tun, .events = POLLIN };
+	unsigned char packet[2048];
+	struct segment s;
+	ssize_t n = wire_build(family, &syn, packet);
+
+	if (write(tun, packet, n) != n)
+		return false;
+	while (poll(&pfd, 1, SYN_AGAIN) > 0) {
+		n = read(tun, packet, sizeof(packet));
+		if (n > 0 && wire_parse(packet, n, &s) == family &&
+		    s.to == 9 && s.flags & TH_RST)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * On a busy machine a new device was seen to send for an address of IPv6, and
+ * never to receive: then another one is made.
+ */
+int wire_tun(void)
+{
+	int i, fd;
+
+	for (i = 0; i < 10; i++) {
+		fd = new_device();
+		if (fd < 0)
+			return -1;
+		if (refuses(fd, AF_INET) && refuses(fd, AF_INET6))
+			return fd;
+		close(fd);
+	}
+	return wrong("nothing answers");
 }
 
 /* ------- the connection ------- */
@@ -390,7 +431,7 @@ void wire_init(struct wire *w, int tun, int family)
 	w->tun = tun;
 	w->family = family;
 	w->port = __atomic_fetch_add(&port, 1, __ATOMIC_RELAXED);
-	w->next = -3000;	/* numbers wrap around early */
+	w->first = -3000;	/* numbers wrap around early */
 	w->room = 65535;
 	w->mss = family == AF_INET ? 1460 : 1440;
 	w->stamps = true;
@@ -486,6 +527,9 @@ static void track(struct wire *w, const struct segment *s)
 	if (s->stamped && !wire_before(w->got, s->seq))
 		w->echo = s->stamp;
 	if (s->flags & TH_SYN) {
+		if (w->syn)
+			return;
+		w->syn = true;
 		w->kernel_scale = w->scale < 0 || s->scale < 0 ? 0 : s->scale;
 		w->stamps = w->stamps && s->stamped;
 		w->got = s->seq + 1;
@@ -598,7 +642,8 @@ static int send_syn(struct wire *w, int flags)
 {
 	struct segment s = wire_segment(w);
 
-	w->acked = w->next;
+	s.seq = w->first;
+	w->acked = w->first;
 	s.flags = TH_SYN | flags;
 	s.window = w->room < 65535 ? w->room : 65535;
 	s.mss = w->mss;
@@ -607,15 +652,26 @@ static int send_syn(struct wire *w, int flags)
 	return wire_send(w, &s);
 }
 
-static int see_flags(struct wire *w, int flags)
+/*
+ * A segment with these flags. Until it comes our SYN is sent again, if we have
+ * sent one: an address may be new, and the kernel not yet receive for it.
+ */
+static int see_flags(struct wire *w, int want, int syn)
 {
+	long long end = now_ms() + WIRE_LIMIT;
 	struct segment s;
+	int ret;
 
-	if (wire_recv(w, &s, WIRE_LIMIT) != 1)
-		return wrong("no answer");
-	if ((s.flags & (TH_SYN | TH_ACK | TH_RST)) != flags)
-		return wrong("flags %x, not %x", s.flags, flags);
-	return 0;
+	while (now_ms() < end) {
+		ret = wire_recv(w, &s, SYN_AGAIN);
+		if (ret < 0 || (ret && s.flags & TH_RST))
+			return wrong("refused");
+		if (ret && (s.flags & (TH_SYN | TH_ACK)) == want)
+			return 0;
+		if (!ret && syn >= 0 && send_syn(w, syn))
+			return -1;
+	}
+	return wrong("no answer with flags %x", want);
 }
 
 static int open_passive(struct wire *w, int fd)
@@ -627,7 +683,7 @@ static int open_passive(struct wire *w, int fd)
 	if (listen(fd, 1) || getsockname(fd, (void *)&ss, &len))
 		return wrong("listen: %s", strerror(errno));
 	w->kernel_port = ntohs(((struct sockaddr_in *)&ss)->sin_port);
-	if (send_syn(w, 0) || see_flags(w, TH_SYN | TH_ACK) || wire_ack(w))
+	if (send_syn(w, 0) || see_flags(w, TH_SYN | TH_ACK, 0) || wire_ack(w))
 		return -1;
 	ret = accept(fd, NULL, NULL);
 	close(fd);
@@ -644,8 +700,8 @@ static int open_active(struct wire *w, int fd)
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	if (!connect(fd, (void *)&ss, len) || errno != EINPROGRESS)
 		return wrong("connect: %s", strerror(errno));
-	if (see_flags(w, TH_SYN) || send_syn(w, TH_ACK) ||
-	    see_flags(w, TH_ACK))
+	if (see_flags(w, TH_SYN, -1) || send_syn(w, TH_ACK) ||
+	    see_flags(w, TH_ACK, TH_ACK))
 		return -1;
 	if (poll(&pfd, 1, WIRE_LIMIT) != 1 || pfd.revents != POLLOUT)
 		return wrong("no connection: %x", pfd.revents);
@@ -659,6 +715,7 @@ int wire_open(struct wire *w, bool kernel_connects)
 	socklen_t len = wire_address(&ss, w->family, true, 0);
 	int fd = socket(w->family, SOCK_STREAM | SOCK_CLOEXEC, 0), ret;
 
+	w->next = w->first;
 	if (fd < 0 || bind(fd, (void *)&ss, len) ||
 	    (w->rcvbuf && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &w->rcvbuf,
 				     sizeof(w->rcvbuf)))) {

@@ -48,7 +48,7 @@ struct wire {
 	/* wire_init() sets these; to be changed before wire_open() */
 	int tun;
 	int family;
-	uint32_t next;		/* of our stream: the first byte never sent */
+	uint32_t first;		/* sequence number of our SYN */
 	uint32_t room;		/* the window that we offer, in bytes */
 	int scale;		/* of it; -1: none, and the kernel has none */
 	int mss;		/* that we offer */
@@ -58,13 +58,14 @@ struct wire {
 
 	/* the connection */
 	uint16_t port, kernel_port;
+	uint32_t next;		/* of our stream: the first byte never sent */
 	uint32_t stamp;		/* one more with each segment */
 	uint32_t echo;		/* what the kernel stamped last */
 	uint32_t acked;		/* the kernel has acknowledged up to here */
 	uint32_t window;	/* what it let us send from there, in bytes */
 	int kernel_scale;
 	uint32_t got;		/* of the kernel's stream: the next byte */
-	bool fin, reset;	/* came from the kernel */
+	bool syn, fin, reset;	/* came from the kernel */
 	unsigned long sent, seen;	/* segments */
 
 	/* payload that came in order, for wire_take() */
