@@ -6,74 +6,9 @@
 #include <poll.h>
 
 #include "fixture.h"
-#include "wire.h"
+#include "wired.h"
 
-static struct wire wire;
-
-/* A connection to wire, nothing attached */
-static int wire_peer(struct peer *p, int family, int role)
-{
-	struct timeval limit = { .tv_sec = PEER_LIMIT / 1000 };
-	static int tun = -1;
-
-	if (tun < 0 && peer_netns())
-		return -1;
-	if (tun < 0)
-		tun = wire_tun();
-	if (tun < 0)
-		return -1;
-	memset(p, 0, sizeof(*p));
-	p->family = family;
-	p->role = role;
-	p->seed = 1;
-	p->raw = -1;
-	wire_init(&wire, tun, family);
-	p->fd = wire_open(&wire, role == WS_CLIENT);
-	setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	return p->fd < 0 ? -1 : 0;
-}
-
-static int open_segment(struct peer *p, int family, int role)
-{
-	return wire_peer(p, family, role) ?: peer_attach(p->fd) ?:
-	       peer_set(p->fd, WS_ROLE, role);
-}
-
-PEER_FIXTURE_AS(segment, open_segment)
-
-/* A frame as the next bytes, in segments of at most size */
-static int send_in(struct peer *p, int b0, const void *data, size_t len,
-		   size_t size)
-{
-	char *frame = malloc(len + PEER_HEADER);
-	size_t n = peer_build(p, frame, b0, data, len), at;
-	int ret = 0;
-
-	for (at = 0; !ret && at < n; at += size)
-		ret = wire_append(&wire, frame + at,
-				  size < n - at ? size : n - at);
-	free(frame);
-	return ret;
-}
-
-/* Exactly this comes back. */
-static int see_pong(struct peer *p, const char *text)
-{
-	size_t n = strlen(text), at = 0, want;
-	unsigned char got[64];
-	int i, mask = p->role == WS_CLIENT ? 4 : 0;
-	ssize_t ret;
-
-	for (want = 2 + mask + n; at < want; at += ret) {
-		ret = wire_take(&wire, got + at, want - at, PEER_LIMIT, true);
-		if (ret <= 0)
-			return -1;
-	}
-	for (i = 0; mask && i < n; i++)
-		got[6 + i] ^= got[2 + i % 4];
-	return got[0] != PONG || (got[1] & 127) != n ||
-	       memcmp(got + 2 + mask, text, n) ? -1 : 0;
-}
+PEER_FIXTURE_AS(segment, open_wired)
 
 TEST_F(segment, any_size)
 {
@@ -397,7 +332,6 @@ TEST_F(plain, preload_again)
 		n = add(p, data, PING, "hi");
 		n += add(p, data + n, FIN | TEXT, "there");
 		preload_again(_metadata, p, data, n, a);
-		wire_reset(&wire);
 		peer_close(p);
 		ASSERT_EQ(0, wire_peer(p, variant->family, variant->role));
 	}
