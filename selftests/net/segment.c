@@ -399,4 +399,123 @@ TEST_F(segment, pong_for_a_header_behind_a_rest)
 	pong_for_a_header(_metadata, &self->p, "put aside");
 }
 
+/* What fills a gap lies before what waited behind it, and is longer. */
+TEST_F(segment, gap_filled_beyond_its_end)
+{
+	struct peer *p = &self->p;
+	char frame[64], again[64];
+	size_t n = 9, gap, i;
+	uint32_t at;
+
+	for (gap = 1; gap < n - 1; gap++) {
+		at = wire.next;
+		n = add(p, frame, PING, "hi");
+		n += add(p, frame + n, FIN | TEXT, "in a gap");
+		for (i = 0; i < n; i++)
+			again[i] = i < n - 1 ? frame[i] ^ 8 : frame[i];
+		ASSERT_EQ(0, wire_write(&wire, at + gap, again + gap, n - gap));
+		ASSERT_EQ(0, wire_write(&wire, at, frame, n - 1));
+		ASSERT_EQ(0, see_pong(p, "hi"));
+		ASSERT_EQ(0, peer_gets(p->fd, "in a gap"));
+	}
+}
+
+/* ------- urgent pointers, timestamps, windows ------- */
+
+static int send_urgent(const void *data, size_t len, int pointer)
+{
+	struct segment s = wire_segment(&wire);
+
+	s.flags |= TH_PUSH | TH_URG;
+	s.urgent = pointer;
+	s.data = data;
+	s.len = len;
+	return wire_send(&wire, &s);
+}
+
+static void urgent_anywhere(struct __test_metadata *_metadata, struct peer *p)
+{
+	static const int pointers[] = {
+		0, 1, 2, 3, 6, 9, 12, 13, 14, 40, 300, 0x8000, 0xffff, 1, 2, 3,
+	};
+	char frame[64];
+	size_t n;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pointers); i++) {
+		n = add(p, frame, FIN | TEXT, "urgent");
+		ASSERT_EQ(0, send_urgent(frame, n, pointers[i]));
+		ASSERT_EQ(0, peer_gets(p->fd, "urgent"));
+		ASSERT_EQ(0, peer_poll(p->fd, POLLPRI | POLLIN, 0));
+		n = add(p, frame, PING, "now");
+		ASSERT_EQ(0, send_urgent(frame, n, pointers[i]));
+		ASSERT_EQ(0, see_pong(p, "now"));
+	}
+}
+
+TEST_F(segment, urgent_anywhere)
+{
+	urgent_anywhere(_metadata, &self->p);
+}
+
+TEST_F(segment, urgent_anywhere_in_messages)
+{
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_MESSAGE));
+	urgent_anywhere(_metadata, &self->p);
+}
+
+/* An application that asks for urgent bytes apart changes nothing. */
+TEST_F(segment, urgent_apart)
+{
+	int off = 0;
+
+	setsockopt(self->fd, SOL_SOCKET, SO_OOBINLINE, &off, sizeof(off));
+	urgent_anywhere(_metadata, &self->p);
+}
+
+/* A segment with this timestamp. Another one of the same numbers comes next. */
+static int send_stamped(const void *data, size_t len, uint32_t stamp)
+{
+	struct segment s = wire_segment(&wire);
+	uint32_t next = wire.next;
+	int ret;
+
+	s.stamped = true;
+	s.stamp = stamp;
+	s.data = data;
+	s.len = len;
+	ret = wire_send(&wire, &s);
+	wire.next = next;
+	return ret;
+}
+
+/* What TCP drops as too old is not what came first. */
+TEST_F(segment, old_timestamp)
+{
+	static const uint32_t ages[] = { 100, 10, 0x70000000 };
+	char frame[64], other[64];
+	size_t n;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ages); i++) {
+		n = add(&self->p, frame, FIN | TEXT, "in time");
+		add(&self->p, other, FIN | TEXT, "too old");
+		ASSERT_EQ(0, send_stamped(other, n - 1, wire.stamp - ages[i]));
+		EXPECT_EQ(0, peer_poll(self->fd, POLLIN, 0));
+		ASSERT_EQ(0, wire_append(&wire, frame, n));
+		ASSERT_EQ(0, peer_gets(self->fd, "in time"));
+	}
+}
+
+/* The peer takes one byte at a time. */
+TEST_F_TIMEOUT(segment, window_of_one_byte, 120)
+{
+	wire.room = 1;
+	ASSERT_EQ(0, send_in(&self->p, PING, "x", 1, 100));
+	ASSERT_EQ(0, see_pong(&self->p, "x"));
+	wire.room = 65535;
+	ASSERT_EQ(0, send_in(&self->p, PING, "and more", 8, 1));
+	EXPECT_EQ(0, see_pong(&self->p, "and more"));
+}
+
 TEST_HARNESS_MAIN
