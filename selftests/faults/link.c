@@ -499,6 +499,8 @@ static bool settled(const struct link *l)
 
 int link_settle(struct link *l)
 {
+	if (take_apart(l))
+		return -1;
 	while (!settled(l))
 		if (link_step(l))
 			return -1;
@@ -559,6 +561,8 @@ int link_send(struct link *l, sender send, int opcode, const void *p,
 int link_arrive(struct link *l)
 {
 	l->hold = false;
+	if (take_apart(l))
+		return -1;
 	while (!l->in_end && l->tx.got.len < l->tx.sure)
 		if (link_step(l))
 			return -1;
