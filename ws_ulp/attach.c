@@ -82,7 +82,7 @@ struct ws_live *ws_live(struct ws_ctx *ctx, gfp_t gfp)
 	live->close_at = (u32)jiffies;
 	timer_setup(&live->timer, ws_timer, 0);
 	INIT_WORK(&live->work, ws_work);
-	WRITE_ONCE(ctx->live, live);
+	smp_store_release(&ctx->live, live);	/* ss looks without a lock */
 	return live;
 }
 

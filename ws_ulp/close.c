@@ -232,7 +232,7 @@ static void close_prepare(struct ws_ctx *ctx)
 
 	if (!ws_is(ctx, WS_F_ACTIVE))
 		return;
-	if (ctx->wait.len) {
+	if (ctx->wait.len || ws_is(ctx, WS_F_ABORT)) {
 		sock_set_flag(sk, SOCK_LINGER);
 		sk->sk_lingertime = 0;
 	}

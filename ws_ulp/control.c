@@ -92,9 +92,11 @@ static int send_close(struct ws_ctx *ctx)
 static bool pongs_pile_up(const struct ws_ctx *ctx)
 {
 	const struct tcp_sock *tp = tcp_sk(ctx->sk);
+	u32 unsent = tp->write_seq - tp->snd_nxt;
 
-	return before(tp->snd_nxt, ctx->pong_end) &&
-	       tp->write_seq - tp->snd_nxt > PONGS_UNSENT_MAX;
+	/* that it ends in what is unsent holds for no older one, ever */
+	return unsent > PONGS_UNSENT_MAX &&
+	       tp->write_seq - ctx->pong_end < unsent;
 }
 
 static int send_pong(struct ws_ctx *ctx, const u8 *p, unsigned int len)
@@ -342,6 +344,8 @@ void ws_rx_reached_end(struct ws_ctx *ctx)
 	if (ws_is(ctx, WS_F_FAILED))
 		ws_closing(ctx);	/* Close has a time of its own */
 	ws_tx_kick(ctx);
+	/* a sender that waits for room would only get EPIPE */
+	ctx->proto->state_change(ctx->sk);
 }
 
 /*
@@ -376,8 +380,11 @@ void ws_fail(struct ws_ctx *ctx, u16 code, int err)
 		ctx->code_next = code;
 		if (ctx->aux)
 			ctx->aux->tx_reason_len = 0;
-		ctx->flags |= answer_at_once(ctx, code) ? WS_F_CLOSE_WANT :
-							  WS_F_ECHO_DUE;
+		/* without memory for a timer it would be for ever */
+		if (answer_at_once(ctx, code) || !ws_live(ctx, GFP_ATOMIC))
+			ctx->flags |= WS_F_CLOSE_WANT;
+		else
+			ctx->flags |= WS_F_ECHO_DUE;
 		ws_closing(ctx);
 	}
 	ws_tx_kick(ctx);
@@ -499,6 +506,12 @@ static s32 next_look(u32 ms)
 	return max_t(s32, msecs_to_jiffies(ms) / 4, 1);
 }
 
+/* When the answer comes at once: no received byte arms the timer anew. */
+static s32 next_ping(const struct ws_ctx *ctx)
+{
+	return max_t(s32, msecs_to_jiffies(ctx->live->ping_interval), 1);
+}
+
 /* After close(), or when we failed it, the connection ends for want of this. */
 static bool closing_moves(const struct ws_ctx *ctx)
 {
@@ -513,7 +526,9 @@ static bool next_event(const struct ws_ctx *ctx, s32 *left)
 	if (pinging(ctx)) {
 		*left = ping_left(ctx);
 		if (ws_is(ctx, WS_F_PING_OUT) && ctx->live->ping_timeout)
-			*left = min(*left, next_look(ctx->live->ping_timeout));
+			*left = min3(*left,
+				     next_look(ctx->live->ping_timeout),
+				     next_ping(ctx));
 	}
 	if (stall_timed(ctx))
 		*left = min(*left, stall_left(ctx));
@@ -602,7 +617,7 @@ static void expire_ping(struct ws_ctx *ctx)
 		return;
 	trace_ws_expire(ctx->sk, "ping");
 	if (ws_is(ctx, WS_F_PING_OUT) && live->ping_timeout) {
-		if (ctx->rd.avail || ctx->rd.events) {
+		if (ws_rx_level(ctx)) {
 			/* the reader is late, not the peer */
 			live->ping_at = (u32)jiffies;
 			return;
@@ -653,6 +668,7 @@ static void expire_close(struct ws_ctx *ctx)
 	}
 	ctx->flags |= WS_F_EXPIRED;
 	ws_tx_kick(ctx);
+	ctx->proto->state_change(ctx->sk);
 }
 
 /**
@@ -670,6 +686,8 @@ void ws_expire(struct ws_ctx *ctx)
 		ws_rx_scan(ctx);
 		if (!ws_rx_level(ctx))
 			ws_rx_consume(ctx);
+		if (ws_rx_readable(ctx))	/* that may have failed it */
+			ctx->proto->data_ready(ctx->sk);
 		ws_tx_kick(ctx);
 		if (!ctx->wait.len)
 			ws_tx_wake(ctx);

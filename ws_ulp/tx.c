@@ -1062,6 +1062,7 @@ static int send_close(struct ws_ctx *ctx, const u8 *body, size_t size)
 	}
 	ctx->flags |= WS_F_CLOSE_WANT;
 	ws_tx_kick(ctx);
+	ctx->proto->state_change(ctx->sk);	/* other senders get EPIPE */
 	return size;
 }
 

@@ -405,4 +405,22 @@ TEST_F(error, bad_text_before_a_bad_header)
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
 }
 
+/* The answer to a fault ends a send that waits for room */
+TEST_F(error, wakes_a_sender)
+{
+	enum { LEN = 8 << 20 };
+	struct peer *p = &self->p;
+	struct peer_job job;
+	char *data = calloc(1, LEN);
+
+	ASSERT_EQ(0, peer_start(&job, self->fd, data, LEN));
+	while (!peer_poll(p->raw, POLLIN, 1) ||
+	       peer_poll(self->fd, POLLOUT, 50))
+		;
+	ASSERT_EQ(0, peer_text(p, FIN | 3, "bad"));
+	EXPECT_EQ(0, peer_fails(self->fd, EPROTO));
+	EXPECT_GT(LEN, peer_join(&job));
+	free(data);
+}
+
 TEST_HARNESS_MAIN

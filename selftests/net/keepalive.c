@@ -49,6 +49,17 @@ TEST_F(keepalive, pings_an_idle_peer)
 	EXPECT_EQ(0, peer_poll(self->fd, POLLIN, 0));
 }
 
+/* A timeout that is longer than the interval does not take its place */
+TEST_F(keepalive, interval_below_the_timeout)
+{
+	int i;
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 20 * PEER_LIMIT));
+	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, answer_ping(&self->p));
+}
+
 TEST_F(keepalive, off_by_default)
 {
 	EXPECT_EQ(0, peer_poll(self->p.raw, POLLIN, A_WHILE));
@@ -324,6 +335,20 @@ TEST_F(keepalive, waits_while_data_is_unread)
 	ASSERT_EQ(0, see_ping(&self->p, &ping));
 	EXPECT_EQ(0, peer_poll(self->fd, POLLERR, A_WHILE));
 	ASSERT_EQ(0, peer_gets(self->fd, "unread"));
+	EXPECT_EQ(0, peer_fails(self->fd, ETIMEDOUT));
+}
+
+/* A part of a message that no call can read is no excuse for the peer */
+TEST_F(keepalive, dead_in_a_message)
+{
+	struct peer *p = &self->p;
+	char buf[64];
+	size_t n = peer_build(p, buf, FIN | BINARY, "never whole", 11);
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_MESSAGE));
+	ASSERT_EQ(0, peer_write(p, buf, n - 2));
+	ASSERT_EQ(0, peer_set(self->fd, WS_PING_TIMEOUT, 20));
+	ASSERT_EQ(0, peer_set(self->fd, WS_PING_INTERVAL, 20));
 	EXPECT_EQ(0, peer_fails(self->fd, ETIMEDOUT));
 }
 

@@ -106,9 +106,10 @@ TEST_F(splice, out_an_error)
 {
 	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "good"));
 	ASSERT_EQ(0, peer_text(&self->p, FIN | 3, "bad"));
-	ASSERT_EQ(0, peer_see_close(&self->p, 1002, ""));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
 	EXPECT_EQ(4, splice(self->fd, NULL, self->in, NULL, 100, 0));
 	EXPECT_ERRNO(EPROTO, splice(self->fd, NULL, self->in, NULL, 100, 0));
+	ASSERT_EQ(0, peer_see_close(&self->p, 1002, ""));
 	EXPECT_EQ(0, splice(self->fd, NULL, self->in, NULL, 100, 0));
 }
 
