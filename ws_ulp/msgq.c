@@ -192,8 +192,14 @@ bool ws_msgq_was_read(const struct ws_ctx *ctx, u32 seq)
 	return ws_msgq(ctx) && before(seq, ctx->aux->msgq->ctrl_seq);
 }
 
-/* Sequence numbers are compared within 2 GB: it must not fall behind. */
-static void follow_reader(struct ws_ctx *ctx)
+/**
+ * ws_msgq_follow() - the reader has moved
+ * @ctx: context in WS_RX_MESSAGE
+ *
+ * Sequence numbers are compared within 2 GB: ctrl_seq must not fall behind.
+ * Context: socket lock held, any context.
+ */
+void ws_msgq_follow(struct ws_ctx *ctx)
 {
 	struct ws_msgq *mq = ctx->aux->msgq;
 
@@ -271,7 +277,7 @@ bool ws_msgq_gather(struct ws_ctx *ctx)
 		return true;
 	while (ctx->rd.avail && ret > 0)
 		ret = gather_some(ctx);
-	follow_reader(ctx);
+	ws_msgq_follow(ctx);
 	if (ret < 0 && ret != -ENOMEM)
 		ws_rx_judge(ctx, ret);
 	else if (mq->len > sk->sk_rcvbuf / 2)
@@ -494,7 +500,7 @@ int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags)
 	u32 ctrl_seq;
 	int err;
 
-	follow_reader(ctx);
+	ws_msgq_follow(ctx);
 	ctrl_seq = mq->ctrl_seq;
 	err = read_next(ctx, ps, flags);
 	ps->stop = ps->eor || ps->trunc;

@@ -405,7 +405,8 @@ int ws_rx_inq(struct ws_ctx *ctx)
  */
 static int raise_rcvbuf(struct sock *sk, u32 message_max)
 {
-	u64 need = 2ULL * message_max + SKB_TRUESIZE(4096);
+	/* what is gathered of it leaves TCP half of the buffer */
+	u64 need = 5ULL * message_max / 2 + 2 * SKB_TRUESIZE(4096);
 	struct tcp_sock *tp = tcp_sk(sk);
 	u32 clamp;
 
@@ -503,10 +504,12 @@ int ws_rx_set_mode(struct ws_ctx *ctx, u32 mode)
 	if (err)
 		return err;
 	WRITE_ONCE(ctx->rx_mode, mode);
-	/* what is there already may be read now: release_sock() looks */
 	WRITE_ONCE(ctx->flags, ctx->flags & ~WS_F_PART_DUE);
-	if (ws_is(ctx, WS_F_ACTIVE))
-		ws_rx_consume(ctx);
+	if (!ws_is(ctx, WS_F_ACTIVE))
+		return 0;
+	ws_rx_consume(ctx);
+	if (ws_rx_level(ctx))	/* in this mode it can be read */
+		ctx->proto->data_ready(ctx->sk);
 	return 0;
 }
 

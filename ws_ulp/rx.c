@@ -16,21 +16,33 @@
  * ws_rx_level() - how much there is to read, in the mode's own unit
  * @ctx: context of an active socket
  *
- * The application is woken when it grows.
+ * The application is woken when it grows. A call that only looks moves the
+ * reader and puts it back, which this does not show: poll() in another thread
+ * would miss what is there, and nothing would wake it.
+ *
  * Context: any.
  * Return: bytes and events, or messages, or messages and a part that is due.
  */
 u32 ws_rx_level(const struct ws_ctx *ctx)
 {
-	switch (READ_ONCE(ctx->rx_mode)) {
+	return READ_ONCE(ctx->scan.level);
+}
+
+static u32 level_now(const struct ws_ctx *ctx)
+{
+	switch (ctx->rx_mode) {
 	case WS_RX_MESSAGE:
-		return READ_ONCE(ctx->rd.whole);
+		return ctx->rd.whole;
 	case WS_RX_RECORDS:
-		return READ_ONCE(ctx->rd.whole) +
-		       !!(READ_ONCE(ctx->flags) & WS_F_PART_DUE);
+		return ctx->rd.whole + ws_is(ctx, WS_F_PART_DUE);
 	default:
-		return READ_ONCE(ctx->rd.avail) + READ_ONCE(ctx->rd.events);
+		return ctx->rd.avail + ctx->rd.events;
 	}
+}
+
+static void publish_level(struct ws_ctx *ctx)
+{
+	WRITE_ONCE(ctx->scan.level, level_now(ctx));
 }
 
 /**
@@ -72,6 +84,7 @@ static void forget(struct ws_ctx *ctx)
 	WRITE_ONCE(ctx->rd.avail, 0);
 	WRITE_ONCE(ctx->rd.events, 0);
 	WRITE_ONCE(ctx->rd.whole, 0);
+	publish_level(ctx);
 }
 
 /**
@@ -162,7 +175,10 @@ void ws_rx_consume(struct ws_ctx *ctx)
 		ws_rx_judge(ctx, -EBADMSG);
 	}
 	ws_stream_release(ctx);
+	if (ws_msgq(ctx))
+		ws_msgq_follow(ctx);
 	note_part(ctx);
+	publish_level(ctx);
 	if (ws_stream_end(ctx) != ctx->rd.seq && !ws_rx_level(ctx))
 		relieve(ctx);
 }
@@ -238,7 +254,7 @@ static void take_action(struct ws_ctx *ctx)
 		ws_rx_drain(ctx);
 	else if (ws_rx_at_end(ctx))
 		ws_rx_purge(ctx);
-	else if (ws_rx_caught_up(ctx) || !ws_rx_level(ctx))
+	else if (ws_rx_caught_up(ctx) || !level_now(ctx))
 		ws_rx_consume(ctx);
 	else
 		note_part(ctx);
@@ -249,6 +265,7 @@ static bool nothing_new(const struct ws_ctx *ctx, u32 end)
 {
 	return end == ctx->scan.seq &&
 	       !ws_is(ctx, WS_F_RX_END | WS_F_RX_SHUT) &&
+	       !(ctx->rd.avail && !ws_rx_level(ctx)) && /* it may be due now */
 	       (!ctx->live || !ctx->live->stall_timeout);
 }
 
@@ -284,6 +301,7 @@ void ws_rx_scan(struct ws_ctx *ctx)
 	if (!ws_is(ctx, WS_F_RX_END))
 		scan_more(ctx, end);
 	take_action(ctx);
+	publish_level(ctx);
 	/* a reader of records may wait for a part that fills its buffer */
 	if (ws_rx_level(ctx) > level ||
 	    (ctx->rx_mode == WS_RX_RECORDS && ctx->rd.avail > avail) ||

@@ -184,7 +184,9 @@ static bool scan_short(struct ws_ctx *ctx, struct scan_pass *sp)
 	const bool masked = ctx->rules.masked;
 	const u32 hdr = ws_short_hdr(masked);
 	const u32 max = ws_short_max(&ctx->rules);
-	const u8 *p = sp->cur.p, *end = p + sp->cur.n;
+	/* a buffer may have grown since the pass began */
+	const u32 there = min(sp->cur.n, sp->end - ctx->scan.seq);
+	const u8 *p = sp->cur.p, *end = p + there;
 	u32 frames = 0, len;
 
 	if (ctx->scan.msg.open || trace_ws_rx_frame_enabled() || ws_msgq(ctx))
@@ -227,7 +229,7 @@ void ws_scan(struct ws_ctx *ctx, u32 end)
 	};
 
 	ctx->flags &= ~WS_F_BEHIND;
-	while (!ws_is(ctx, WS_F_RX_END) && ctx->scan.seq != end) {
+	while (!ws_is(ctx, WS_F_RX_END) && before(ctx->scan.seq, end)) {
 		if (ctx->scan.left) {
 			scan_payload(ctx, &sp);
 			continue;

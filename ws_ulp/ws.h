@@ -145,11 +145,13 @@ struct ws_reader {
  * @left: payload bytes of the current frame after @seq
  * @msg: the message that the stream is in at @seq
  * @seq: sequence number of the next byte
+ * @level: of ws_rx_level(): what poll() sees without the lock
  */
 struct ws_scan {
 	u64		left;
 	struct ws_msg	msg;
 	u32		seq;
+	u32		level;
 };
 
 /**
@@ -380,6 +382,7 @@ u32 ws_msgq_check(struct ws_ctx *ctx, const struct ws_cursor *at, u32 n);
 bool ws_msgq_text_ends(const struct ws_ctx *ctx);
 bool ws_msgq_was_read(const struct ws_ctx *ctx, u32 seq);
 bool ws_msgq_gather(struct ws_ctx *ctx);
+void ws_msgq_follow(struct ws_ctx *ctx);
 int ws_msgq_read(struct ws_ctx *ctx, struct ws_pass *ps, int flags);
 int ws_msgq_inq(struct ws_ctx *ctx);
 

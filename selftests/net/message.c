@@ -495,6 +495,23 @@ TEST_F(message, gathered_is_as_any_other)
 	EXPECT_EQ(0, peer_gets(self->fd, "next"));
 }
 
+/* What a mode can read is told when the mode is set */
+TEST_F(message, mode_change_wakes)
+{
+	struct peer *p = &self->p;
+	struct peer_job job;
+	char buf[16];
+
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_RECORDS));
+	ASSERT_EQ(0, peer_start_recv(&job, self->fd, buf, sizeof(buf)));
+	ASSERT_EQ(0, peer_text(p, BINARY, "part"));
+	ASSERT_EQ(0, peer_sync(p));
+	EXPECT_TRUE(peer_running(&job));
+	ASSERT_EQ(0, peer_set(self->fd, WS_RX_MODE, WS_RX_STREAM));
+	ASSERT_EQ(4, peer_join(&job));
+	EXPECT_EQ(0, memcmp(buf, "part", 4));
+}
+
 /* A buffer made too small later cannot hold the message: no endless wait */
 TEST_F(message, buffer_made_smaller)
 {

@@ -326,6 +326,32 @@ TEST_F(poll, woken_by_what_a_peek_finds)
 	found_by(_metadata, &self->p, true);
 }
 
+static ssize_t look_often(struct peer_job *job)
+{
+	char buf[64];
+	int i, n;
+
+	for (i = 0; i < 20000; i++) {
+		recv(job->fd, buf, sizeof(buf), MSG_PEEK | MSG_DONTWAIT);
+		ioctl(job->fd, FIONREAD, &n);
+	}
+	return 0;
+}
+
+/* A call that only looks hides nothing from another thread's poll() */
+TEST_F(poll, while_another_thread_looks)
+{
+	struct peer_job job = { .call = look_often, .fd = self->fd };
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "there"));
+	ASSERT_EQ(POLLIN, peer_poll(self->fd, POLLIN, PEER_LIMIT));
+	ASSERT_EQ(0, peer_start_call(&job));
+	while (peer_running(&job))
+		ASSERT_EQ(POLLIN, peer_poll(self->fd, POLLIN, 0));
+	EXPECT_EQ(0, peer_join(&job));
+	EXPECT_EQ(0, peer_gets(self->fd, "there"));
+}
+
 /* TCP's end, while the scanner still has thousands of frames to look at */
 TEST_F(poll, end_before_the_scanner_is_through)
 {
