@@ -5,7 +5,6 @@
 #define SLOW	300	/* seconds: many frames, where KASAN checks each byte */
 
 PEER_FIXTURE_ALONE(limits)
-PEER_VARIANTS_OVER_WIRE(limits);
 
 /* The header of a frame of len bytes, whatever len */
 static size_t header(struct peer *p, char *buf, int b0, unsigned long long len)
