@@ -300,7 +300,7 @@ static void *frame_room(struct sock *sk, struct ws_batch *f, u32 *want)
 	if ((!f->nr || pf->size - pf->offset < FRAG_MIN) &&
 	    !sk_page_frag_refill(sk, pf))
 		return NULL;
-	*want = min(*want, pf->size - pf->offset);
+	*want = min_t(u32, *want, pf->size - pf->offset);
 	p = page_address(pf->page) + pf->offset;
 	if (f->nr && bv[-1].bv_page == pf->page &&
 	    bv[-1].bv_offset + bv[-1].bv_len == pf->offset) {
