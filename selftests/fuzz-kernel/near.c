@@ -257,7 +257,9 @@ static void do_agree(struct run *r, const struct operation *o)
 	got = ret < 0 ? -errno : ret;
 	if (!r->role_set || r->fail || thread_index)
 		return;
-	if (!(events & POLLIN) && ret > 0)
+	/* only the caller knows that a part of a record fills its buffer */
+	if (!(events & POLLIN) && ret > 0 &&
+	    !(r->mode == WS_RX_RECORDS && ret == sizeof(data)))
 		wrong(r, "poll() says %x, a peek gets %d bytes", events, got);
 	if (events & POLLIN && got == -EAGAIN)
 		wrong(r, "poll() says %x, a peek gets EAGAIN", events);
