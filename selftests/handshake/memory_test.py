@@ -4,7 +4,6 @@
 The handshake has to end with an error of its own, or to go on without; what it
 had taken is given back (AddressSanitizer and `drive` itself look for leaks).
 """
-import os
 import socket
 
 from auth_test import basic, challenges, credentials
@@ -16,12 +15,6 @@ from server_test import request
 
 ENOMEM, EIO, EMFILE, EAGAIN, ENOSYS = -12, -5, -24, -11, -38
 WANT = (ENOMEM, EIO, EMFILE, EAGAIN, ENOSYS)
-
-
-# OpenSSL loses some of its own when memory is short; of its objects the library
-# keeps none.
-SUPPRESSIONS = os.path.join(os.path.dirname(__file__), 'leaks')
-ENV = {'LSAN_OPTIONS': f'suppressions={SUPPRESSIONS}:print_suppressions=0'}
 
 
 def each_failure(role, script, *options, least, good_results=(DONE,)):
@@ -58,8 +51,7 @@ def follow(script, sock):
 
 def server(script, *options):
     ours, theirs = pair()
-    drive = Drive(*options, 'accept', theirs.fileno(), fds=[theirs.fileno()],
-                  env=ENV)
+    drive = Drive(*options, 'accept', theirs.fileno(), fds=[theirs.fileno()])
     theirs.close()
     follow(script, ours)
     return drive.finish()
@@ -70,7 +62,7 @@ def client(script, *options, host='127.0.0.1', proxy=None):
     url = f'ws://{SERVER}/' if proxy else f'ws://{host}:{port}/'
     if proxy:
         options += ('proxy=' + proxy.format(port),)
-    drive = Drive(*options, 'connect', url, env=ENV)
+    drive = Drive(*options, 'connect', url)
     # it may never come: drive's end is the end of waiting
     listener.settimeout(0.02)
     while drive.process.poll() is None:

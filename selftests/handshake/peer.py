@@ -95,13 +95,18 @@ def output(process, stdin=None):
             seen, stdin = now, None     # what it was given it still gets
 
 
+# What other libraries leave behind, each with its reason
+SUPPRESSIONS = os.path.join(os.path.dirname(__file__), 'leaks')
+LEAKS = {'LSAN_OPTIONS': f'suppressions={SUPPRESSIONS}:print_suppressions=0'}
+
+
 class Drive:
     """One run of `drive`; what it printed becomes attributes."""
 
     def __init__(self, *args, fds=(), env=None):
         self.process = subprocess.Popen(
             [DRIVE, *map(str, args)], stdout=subprocess.PIPE,
-            pass_fds=fds, env={**os.environ, **(env or {})})
+            pass_fds=fds, env={**os.environ, **LEAKS, **(env or {})})
         self.printed = b''
         self.requests = []
         self.decided = []
