@@ -310,16 +310,20 @@ TEST_F(close, owes_a_peer_that_sends_too_much)
 	static char data[LONG], got[LONG];
 	struct peer_pace pace = { .step = 8192, .ms = 0 };
 	struct peer *p = &self->p;
+	int b0, small = 32768;
 	size_t len, at;
-	int b0;
 
 	peer_fill(data, sizeof(data), 42);
 	ASSERT_EQ(0, peer_set_sysctl("close_discard", 10000));
+	/* so that what is owed is not all in the peer's own buffer */
+	ASSERT_EQ(0, setsockopt(p->raw, SOL_SOCKET, SO_RCVBUF, &small,
+				sizeof(small)));
 	ASSERT_EQ(0, hang_up_behind(p, data, 30000));
 	ASSERT_EQ(0, peer_header(p, &b0, &len));
 	ASSERT_EQ(LONG, len);
 	for (at = 0; at < len; at += 65536) {
-		ASSERT_EQ(0, peer_send(p, FIN | BINARY, data, 4000));
+		if (at < len / 2)
+			ASSERT_EQ(0, peer_send(p, FIN | BINARY, data, 4000));
 		ASSERT_EQ(0, peer_read_slowly(p, got + at, 65536, &pace));
 	}
 	for (at = 0; at < len; at++)
