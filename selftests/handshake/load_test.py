@@ -298,11 +298,12 @@ def no_descriptors():
     with Wsup('serve', '--echo', '-j', 1, '127.0.0.1:0',
               preexec_fn=lambda: resource.setrlimit(
                   resource.RLIMIT_NOFILE, (few, few))) as server:
-        socks = [socket.create_connection(('127.0.0.1', server.port), LIMIT)
-                 for _ in range(2 * few)]
-        for sock in socks:
+        peers = []
+        for _ in range(2 * few):
+            sock = socket.create_connection(('127.0.0.1', server.port), LIMIT)
+            # at once: a connection that says nothing has to go for others
             sock.sendall(REQUEST + frame(TEXT, b'x'))
-        peers = [Peer(sock) for sock in socks]
+            peers.append(Peer(sock))
         contains(read_head(peers[0].sock)[0], ' 101 ')
         # still busy with others, or held up when it was, and then it waits
         for _ in range(20):
