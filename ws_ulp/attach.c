@@ -487,6 +487,7 @@ void ws_detach(struct ws_ctx *ctx)
 
 	/* The place first: who sees the counter fall may want to take it. */
 	ws_linger_end(ctx);
+	ws_fault_settled(ctx);
 	if (ws_is(ctx, WS_F_ACTIVE))
 		ws_mib(ctx, ws_is(ctx, WS_F_CLIENT) ? WS_MIB_CURR_CLIENT :
 						      WS_MIB_CURR_SERVER, -1);

@@ -54,6 +54,35 @@ static u16 close_code(const struct ws_ctx *ctx)
 	return ws_is(ctx, WS_F_CLOSE_RCVD) ? ctx->code_rcvd : WS_CODE_NORMAL;
 }
 
+static void count_fault(struct ws_ctx *ctx, u16 code)
+{
+	switch (code) {
+	case WS_CODE_PROTOCOL:
+		ws_mib(ctx, WS_MIB_FAIL_PROTOCOL, 1);
+		break;
+	case WS_CODE_BAD_DATA:
+		ws_mib(ctx, WS_MIB_FAIL_UTF8, 1);
+		break;
+	case WS_CODE_TOO_BIG:
+		ws_mib(ctx, WS_MIB_FAIL_TOO_BIG, 1);
+	}
+}
+
+/**
+ * ws_fault_settled() - no earlier fault can be found any more
+ * @ctx: context
+ *
+ * Until the reader comes up to a fault it may find bad text before it, and then
+ * that is the fault of this connection. So a fault is counted only here: when
+ * it is about to be answered, or when the connection ends without an answer.
+ * Context: socket lock held, any context.
+ */
+void ws_fault_settled(struct ws_ctx *ctx)
+{
+	if (ws_is(ctx, WS_F_ECHO_DUE) && ws_is(ctx, WS_F_FAILED))
+		count_fault(ctx, ctx->code_next);
+}
+
 static int send_close(struct ws_ctx *ctx)
 {
 	u16 code = close_code(ctx);
@@ -73,6 +102,7 @@ static int send_close(struct ws_ctx *ctx)
 	err = ws_tx_ctrl(ctx, WS_OP_CLOSE, body, n);
 	if (err)
 		return err;
+	ws_fault_settled(ctx);
 	ctx->flags &= ~(WS_F_CLOSE_WANT | WS_F_ECHO_DUE | WS_F_TX_OPEN |
 			WS_F_PING_WANT);
 	ctx->flags |= WS_F_CLOSE_SENT;
@@ -339,6 +369,7 @@ void ws_rx_reached_end(struct ws_ctx *ctx)
 {
 	if (!ws_is(ctx, WS_F_ECHO_DUE))
 		return;
+	ws_fault_settled(ctx);
 	ctx->flags &= ~WS_F_ECHO_DUE;
 	ctx->flags |= WS_F_CLOSE_WANT;
 	if (ws_is(ctx, WS_F_FAILED))
@@ -387,6 +418,8 @@ void ws_fail(struct ws_ctx *ctx, u16 code, int err)
 			ctx->flags |= WS_F_ECHO_DUE;
 		ws_closing(ctx);
 	}
+	if (!ws_is(ctx, WS_F_ECHO_DUE))
+		count_fault(ctx, code);
 	ws_tx_kick(ctx);
 }
 

@@ -323,15 +323,12 @@ void ws_rx_fail(struct ws_ctx *ctx, u16 code)
 		return;
 	switch (code) {
 	case WS_CODE_BAD_DATA:
-		ws_mib(ctx, WS_MIB_FAIL_UTF8, 1);
 		ws_fail(ctx, code, EILSEQ);
 		break;
 	case WS_CODE_TOO_BIG:
-		ws_mib(ctx, WS_MIB_FAIL_TOO_BIG, 1);
 		ws_fail(ctx, code, EMSGSIZE);
 		break;
 	default:
-		ws_mib(ctx, WS_MIB_FAIL_PROTOCOL, 1);
 		ws_fail(ctx, code, EPROTO);
 	}
 }

@@ -429,6 +429,7 @@ void ws_timer(struct timer_list *t);
 void ws_closing(struct ws_ctx *ctx);
 void ws_expire(struct ws_ctx *ctx);
 void ws_fail(struct ws_ctx *ctx, u16 code, int err);
+void ws_fault_settled(struct ws_ctx *ctx);
 void ws_abort(struct ws_ctx *ctx, int err);
 
 /* close.c */

@@ -394,6 +394,8 @@ TEST_F(error, nothing_after_the_failure)
 /* The first fault in the stream is told, not the first that was found */
 TEST_F(error, bad_text_before_a_bad_header)
 {
+	long long utf8 = peer_stat("WsFailUtf8");
+	long long protocol = peer_stat("WsFailProtocol");
 	char buf[64];
 	size_t n = peer_build(&self->p, buf, FIN | TEXT, "a\377", 2);
 
@@ -403,6 +405,26 @@ TEST_F(error, bad_text_before_a_bad_header)
 	EXPECT_EQ(0, peer_gets(self->fd, "a"));
 	EXPECT_EQ(0, peer_fails(self->fd, EILSEQ));
 	EXPECT_EQ(0, peer_gets(self->fd, ""));
+	EXPECT_EQ(0, peer_see_close(&self->p, 1007, ""));
+	EXPECT_EQ(utf8 + 1, peer_stat("WsFailUtf8"));
+	EXPECT_EQ(protocol, peer_stat("WsFailProtocol"));
+}
+
+/* A fault is counted once, though the connection ends before it is answered */
+TEST_F(error, counted_without_an_answer)
+{
+	long long count = peer_stat("WsFailProtocol");
+
+	ASSERT_EQ(0, peer_text(&self->p, FIN | TEXT, "unread"));
+	ASSERT_EQ(0, peer_text(&self->p, FIN | 3, "bad"));
+	ASSERT_EQ(POLLRDHUP, peer_poll(self->fd, POLLRDHUP, PEER_LIMIT));
+	EXPECT_EQ(count, peer_stat("WsFailProtocol"));
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_SOCKET, SO_LINGER,
+				&(struct linger){ 1, 0 },
+				sizeof(struct linger)));
+	ASSERT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(count + 1, peer_stat("WsFailProtocol"));
 }
 
 /* The answer to a fault ends a send that waits for room */
